@@ -1,0 +1,1 @@
+"""The service: addresses, calls, streams, failures and resources."""

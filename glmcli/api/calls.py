@@ -1,0 +1,110 @@
+"""One call of the service, and what comes back, without any network.
+
+Resources build `Call`s and read `Reply`s; `api.client.Client` is the `Caller`
+that carries them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from glmcli.api.endpoints import Service
+
+
+class Body(Protocol):
+    """A request body that can be produced more than once (for a retry)."""
+
+    content_type: str
+
+    def length(self) -> int:
+        """Number of bytes of the whole body."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes, from the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBody:
+    """A JSON document."""
+
+    value: Mapping[str, object]
+    content_type: str = "application/json"
+
+    def encode(self) -> bytes:
+        import json
+
+        return json.dumps(self.value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+    def length(self) -> int:
+        return len(self.encode())
+
+    def chunks(self) -> Iterator[bytes]:
+        yield self.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What to ask, of which service.
+
+    `path` is relative to the base URL of `service`. `repeatable` is False for
+    the creation of something paid: such a call is repeated only when the
+    service itself said that it was not accepted. `read_timeout_seconds`
+    overrides the setting for calls that are slow by nature.
+    """
+
+    service: Service
+    method: str
+    path: str
+    body: Body | None = None
+    query: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = None
+    repeatable: bool = True
+    read_timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete answer with status 2xx. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON. Raises ServiceError when it is something else."""
+        import json
+
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            from glmcli.api.faults import not_json
+
+            raise not_json(self.status, self.headers, self.body) from None
+
+    @property
+    def request_id(self) -> str | None:
+        """The log id of the service, if it sent one."""
+        return self.headers.get("x-log-id") or self.headers.get("x-request-id")
+
+
+class OpenReply(Protocol):
+    """An answer with status 2xx whose body is still arriving."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    def chunks(self) -> Iterator[bytes]:
+        """Body pieces as they arrive. Raises NetworkError when the line breaks."""
+
+
+class Caller(Protocol):
+    """Whatever can carry a call."""
+
+    def send(self, call: Call) -> Reply:
+        """Carry out a call and read the whole answer (see `errors` for what it raises)."""
+
+    def open(self, call: Call) -> AbstractContextManager[OpenReply]:
+        """Carry out a call and hand over the answer as it arrives."""

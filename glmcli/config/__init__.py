@@ -1,0 +1,1 @@
+"""Settings: what they are, where they stand, which one wins."""

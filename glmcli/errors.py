@@ -1,0 +1,179 @@
+"""Everything that can go wrong, as one tree.
+
+GlmError                      1
+├── UsageError                2   wrong words on the command line
+├── ConfigError               3   no profile, a broken or unknown setting
+├── MissingKey                4   no key anywhere
+├── ServiceError              *   the service refused: exit code by business code
+│   └── KeyRefused            4   401 and 1000-1005
+├── NetworkError              8   nothing came, or too late
+│   ├── TimedOut              8
+│   └── StreamCut             8   an answer ended in the middle
+├── ContentRefused            7   `finish_reason: sensitive`
+├── TaskPending               9   an asynchronous job is still running
+└── Interrupted             130   Ctrl-C
+
+Errors are raised where the cause is known and caught in `cli.main` alone.
+A message says what failed, on what; the hint says what to type or do next.
+Neither ever holds a key.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a shell sees (`docs/exit-codes.md` is made from this)."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    CONFIG = 3
+    AUTH = 4
+    BALANCE = 5
+    LIMIT = 6
+    CONTENT = 7
+    NETWORK = 8
+    PENDING = 9
+    INTERRUPTED = 130
+
+
+class GlmError(Exception):
+    """A failure that is told to the user in one line and one hint."""
+
+    exit_code: ExitCode = ExitCode.FAILED
+    kind: str = "failed"
+    hint: str | None = None
+    #: Whether `hint` mends the cause, so that a diagnosis need not be added.
+    retryable: bool = False
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if hint is not None:
+            self.hint = hint
+
+    def to_json(self) -> dict[str, object]:
+        """The object under `error` that `--json` prints on stderr."""
+        return {
+            "kind": self.kind,
+            "code": None,
+            "http_status": None,
+            "message": self.message,
+            "hint": self.hint,
+            "request_id": None,
+            "retryable": self.retryable,
+        }
+
+
+class UsageError(GlmError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = ExitCode.USAGE
+    kind = "usage"
+
+
+class ConfigError(GlmError):
+    """A file, variable or profile is missing, broken or contradictory."""
+
+    exit_code = ExitCode.CONFIG
+    kind = "config"
+
+
+class MissingKey(GlmError):
+    """No API key was given, stored or exported."""
+
+    exit_code = ExitCode.AUTH
+    kind = "auth"
+
+
+class ServiceError(GlmError):
+    """The service answered, and the answer is a refusal.
+
+    `code` is the business code as text (`"1113"`), or a gateway's word
+    (`"invalid_api_key"`), or None when the body named none. `reset_at` is
+    epoch seconds, parsed from messages of plan windows.
+    """
+
+    kind = "service"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        kind: str = "service",
+        code: str | None = None,
+        http_status: int | None = None,
+        request_id: str | None = None,
+        retryable: bool = False,
+        exit_code: ExitCode = ExitCode.FAILED,
+        retry_after_seconds: float | None = None,
+        reset_at: float | None = None,
+        server_message: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+        self.code = code
+        self.http_status = http_status
+        self.request_id = request_id
+        self.retryable = retryable
+        self.exit_code = exit_code
+        self.retry_after_seconds = retry_after_seconds
+        self.reset_at = reset_at
+        self.server_message = server_message
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            **super().to_json(),
+            "code": self.code,
+            "http_status": self.http_status,
+            "request_id": self.request_id,
+        }
+
+
+class KeyRefused(ServiceError):
+    """The service does not accept the key."""
+
+
+class NetworkError(GlmError):
+    """The service could not be reached, or stopped answering."""
+
+    exit_code = ExitCode.NETWORK
+    kind = "network"
+    retryable = True
+
+
+class TimedOut(NetworkError):
+    """Nothing came within the allowed time."""
+
+    kind = "timeout"
+
+
+class StreamCut(NetworkError):
+    """An answer ended before it was finished; what came was kept."""
+
+    kind = "stream_cut"
+    retryable = False
+
+
+class ContentRefused(GlmError):
+    """The content policy of the service stopped the answer."""
+
+    exit_code = ExitCode.CONTENT
+    kind = "content"
+
+
+class TaskPending(GlmError):
+    """An asynchronous job is still running when we stop waiting."""
+
+    exit_code = ExitCode.PENDING
+    kind = "pending"
+
+
+class Interrupted(GlmError):
+    """The user stopped the command."""
+
+    exit_code = ExitCode.INTERRUPTED
+    kind = "interrupted"

@@ -1,0 +1,1 @@
+"""How events and results become text on a terminal, in a pipe, as JSON."""

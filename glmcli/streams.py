@@ -1,0 +1,190 @@
+"""Standard input and output: the one owner of `sys.stdin`, `stdout`, `stderr`.
+
+Answers go to stdout as UTF-8 bytes, whatever the locale; everything about an
+answer goes to stderr. Text that a server chose is made harmless before it
+meets a terminal; in a pipe bytes pass untouched.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import BinaryIO, TextIO
+
+from glmcli.errors import UsageError
+
+
+class Streams:
+    """The three standard streams, or what a test puts in their place."""
+
+    def __init__(
+        self,
+        *,
+        stdin: BinaryIO | None = None,
+        stdout: BinaryIO | None = None,
+        stderr: BinaryIO | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.stdin = stdin or _binary(sys.stdin)
+        self.stdout = stdout or _binary(sys.stdout)
+        self.stderr = stderr or _binary(sys.stderr)
+        self.environ = os.environ if environ is None else environ
+        self.color = "auto"
+        self.quiet = False
+        self.stdin_is_tty = _is_tty(self.stdin)
+        self.stdout_is_tty = _is_tty(self.stdout)
+        self.stderr_is_tty = _is_tty(self.stderr)
+
+    # -- what the terminal can do ------------------------------------------
+
+    @property
+    def is_dumb(self) -> bool:
+        """Whether the terminal can only print lines."""
+        return self.environ.get("TERM", "") == "dumb"
+
+    def may_color(self, *, stderr: bool = False) -> bool:
+        """Whether colour and motion are wanted on stdout (or stderr).
+
+        `--color` wins, then NO_COLOR, then FORCE_COLOR/CLICOLOR_FORCE, then the terminal.
+        """
+        if self.color != "auto":
+            return self.color == "always"
+        if self.environ.get("NO_COLOR"):
+            return False
+        if self.environ.get("FORCE_COLOR") or self.environ.get("CLICOLOR_FORCE", "0") != "0":
+            return True
+        tty = self.stderr_is_tty if stderr else self.stdout_is_tty
+        return tty and not self.is_dumb
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; 80 where there is none."""
+        columns = self.environ.get("COLUMNS", "")
+        if columns.isdigit() and int(columns) > 0:
+            return int(columns)
+        for stream in (self.stdout, self.stderr, self.stdin):
+            try:
+                size = os.get_terminal_size(stream.fileno())
+            except (OSError, ValueError, AttributeError):
+                continue
+            if size.columns > 0:
+                return size.columns
+        return 80
+
+    # -- output -------------------------------------------------------------
+
+    def write(self, text: str) -> None:
+        """Write text to stdout and flush, exactly as it is."""
+        self.write_bytes(text.encode("utf-8", "replace"))
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write bytes to stdout and flush."""
+        self.stdout.write(data)
+        self.stdout.flush()
+
+    def write_line(self, text: str = "") -> None:
+        """Write one line of our own making to stdout, safe for a terminal."""
+        self.write((harmless(text) if self.stdout_is_tty else text) + "\n")
+
+    def write_json(self, value: object) -> None:
+        """Write one JSON document on one line (indented on a terminal)."""
+        import json
+
+        indent = 2 if self.stdout_is_tty else None
+        self.write(json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+
+    def note(self, text: str) -> None:
+        """Tell the user something on stderr, unless `--quiet`."""
+        if not self.quiet:
+            self.complain(text)
+
+    def complain(self, text: str) -> None:
+        """Tell the user something on stderr, also with `--quiet`. A closed stderr is borne."""
+        try:
+            self.stderr.write((harmless(text) + "\n").encode("utf-8", "replace"))
+            self.stderr.flush()
+        except (OSError, ValueError):
+            pass
+
+    # -- input --------------------------------------------------------------
+
+    def read_piped(self) -> str | None:
+        """All of stdin as text when it is not a terminal, else None.
+
+        Raises UsageError for bytes that are not UTF-8. A byte order mark is dropped.
+        """
+        if self.stdin_is_tty:
+            return None
+        return self.read_stdin()
+
+    def read_stdin(self) -> str:
+        """All of stdin as text, terminal or not (for `-`)."""
+        data = self.stdin.read()
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UsageError(
+                f"standard input is not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start})",
+                hint="convert it first, for example: iconv -f latin1 -t utf-8",
+            ) from None
+
+
+def harmless(text: str) -> str:
+    """Text without control characters, so that it cannot steer a terminal.
+
+    Newline and tab stay; every other C0, DEL and C1 character and the bidi
+    overrides become visible escapes.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if _is_safe(c) else _escaped(c) for c in text)
+
+
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+
+
+def _is_safe(character: str) -> bool:
+    if character in "\n\t":
+        return True
+    code = ord(character)
+    return not (code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or character in _BIDI)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if code < 0x20:
+        return "^" + chr(code + 0x40)
+    return f"<U+{code:04X}>" if code > 0xFF else f"\\x{code:02x}"
+
+
+class _Nowhere:
+    """Stands in for a standard stream that the parent closed."""
+
+    def read(self, size: int = -1) -> bytes:
+        return b""
+
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+    def flush(self) -> None:
+        return None
+
+    def fileno(self) -> int:
+        raise OSError("no such stream")
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _binary(stream: TextIO | None) -> BinaryIO:
+    if stream is None:
+        return _Nowhere()  # type: ignore[return-value]  # the few methods that we use
+    return stream.buffer if hasattr(stream, "buffer") else stream  # type: ignore[return-value]  # a test's BytesIO
+
+
+def _is_tty(stream: BinaryIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # closed
+        return False
