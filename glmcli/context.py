@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glmcli.config.model import GlobalOptions
+from glmcli.config.model import GlobalOptions, Secret
 from glmcli.streams import Streams
 
 if TYPE_CHECKING:
+    from glmcli.api.calls import Call
     from glmcli.api.client import Client
     from glmcli.api.endpoints import Target
-    from glmcli.config.credentials import KeyRing
     from glmcli.config.model import Config, DirectoryFile, Settings
     from glmcli.config.paths import Paths
+    from glmcli.history import History
+    from glmcli.sandbox.app import Sandbox
+
+_NO_KEY = Secret("", "nowhere")
 
 
 class AppContext:
@@ -34,6 +39,164 @@ class AppContext:
         cwd: Path | None = None,
     ) -> None:
         self.options = options or GlobalOptions()
-        self.environ = dict(os.environ) if environ is None else environ
-        self.streams = streams or Streams(environ=self.environ)
+        self._environ = dict(os.environ) if environ is None else dict(environ)
+        self.streams = streams or Streams(environ=self._environ)
         self._cwd = cwd
+        self._key: Secret | None = None
+        self.now: Callable[[], float] = time.time
+        self.sleep: Callable[[float], None] = time.sleep
+
+    # -- configuration ---------------------------------------------------------
+
+    @cached_property
+    def environ(self) -> Mapping[str, str]:
+        """The environment, under the variables of `--env-file` when one is given.
+
+        A variable that is really set wins over the file.
+        """
+        if self.options.env_file is None:
+            return self._environ
+        from glmcli.config.dotenv import load_dotenv
+
+        return {**load_dotenv(self.options.env_file), **self._environ}
+
+    @cached_property
+    def cwd(self) -> Path:
+        """The working directory."""
+        return self._cwd or Path.cwd()
+
+    @cached_property
+    def paths(self) -> Paths:
+        """Where our files stand."""
+        from glmcli.config.paths import find_paths
+
+        return find_paths(self.environ)
+
+    @cached_property
+    def config(self) -> Config:
+        """`config.toml`; an empty one when there is no file."""
+        from glmcli.config.store import load_config
+
+        return load_config(self.paths.config_file, notice=self.streams.note)
+
+    @cached_property
+    def directory_file(self) -> DirectoryFile | None:
+        """The nearest `.glm.toml`, looked for upwards."""
+        from glmcli.config.store import find_directory_file
+
+        return find_directory_file(self.cwd)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What wins, with the source of each value. Tells its warnings once."""
+        from glmcli.config.resolve import resolve
+
+        settings = resolve(self.options, self.environ, self.directory_file, self.config)
+        for warning in settings.warnings:
+            self.streams.note(f"glm: {warning}")
+        return settings
+
+    @cached_property
+    def language(self) -> str:
+        """`en` or `zh`, for advice, wizard and doctor."""
+        from glmcli.language import choose_language
+
+        return choose_language(self.environ)
+
+    # -- the service -------------------------------------------------------------
+
+    def key(self) -> Secret:
+        """The API key, looked up once. Raises MissingKey, ConfigError."""
+        if self._key is None:
+            from glmcli.config.credentials import find_key
+            from glmcli.config.resolve import key_candidates
+
+            candidates = key_candidates(self.settings, self.options, self.environ)
+            self._key = find_key(candidates, self.settings, self.environ, self.paths, self.streams)
+        return self._key
+
+    @cached_property
+    def target(self) -> Target:
+        """Where calls go."""
+        from glmcli.api.endpoints import Target
+
+        settings = self.settings
+        return Target(
+            provider=settings.provider.value,
+            origin=settings.origin.value,
+            base_url=settings.base_url.value,
+            protocol=settings.protocol.value,
+            via=settings.via.value,
+        )
+
+    @cached_property
+    def client(self) -> Client:
+        """The HTTP client for `target`, with the key of this invocation."""
+        return self.client_for(self.target)
+
+    def client_for(self, target: Target, key: Secret | None = None) -> Client:
+        """A client for another target (and key), with the same time-outs and retries."""
+        from glmcli.api.client import Client, ClientOptions
+        from glmcli.api.retry import RetryPolicy
+        from glmcli.wire import WireLog
+
+        settings = self.settings
+        sandboxed = target.provider.name == "sandbox"
+        if sandboxed:
+            key = self._sandbox_key
+        watcher = WireLog(
+            tell=self.streams.complain,
+            note=self.streams.note,
+            verbosity=self.options.verbose,
+            hide=lambda: (key or self._key or _NO_KEY).reveal(),
+        )
+        return Client(
+            ClientOptions(
+                target=target,
+                authorize=self._authorizer(key),
+                timeout_seconds=settings.timeout_seconds.value,
+                retry=RetryPolicy(max_retries=settings.max_retries.value, wait_for_reset=self.options.wait),
+                environ=self.environ,
+                watcher=watcher,
+                language=self.language,
+                dry_run=self._dry_run_headers(target) if self.options.dry_run else None,
+                application=self._sandbox if sandboxed else None,
+                sleep=self.sleep,
+            )
+        )
+
+    def _authorizer(self, key: Secret | None) -> Callable[[Call], Mapping[str, str]]:
+        def authorize(call: Call) -> Mapping[str, str]:
+            from glmcli.api.auth import authorization
+
+            return authorization(self.settings.auth.value, (key or self.key()).reveal(), now=self.now)
+
+        return authorize
+
+    def _dry_run_headers(self, target: Target) -> Mapping[str, str]:
+        """The authorization header with the key as a shell variable."""
+        variable = self.options.key_env or target.provider.own_variable or "GLM_API_KEY"
+        if self.settings.auth.value == "x-api-key":
+            return {"x-api-key": f"${variable}"}
+        return {"Authorization": f"Bearer ${variable}"}
+
+    @cached_property
+    def _sandbox(self) -> Sandbox:
+        from glmcli.sandbox.app import Sandbox
+
+        return Sandbox(
+            fault=self.environ.get("GLM_SANDBOX_FAULT"), pace_seconds=0.012 if self.streams.stdout_is_tty else 0
+        )
+
+    @cached_property
+    def _sandbox_key(self) -> Secret:
+        return Secret(self._sandbox.keys["sandbox"], "the sandbox")
+
+    # -- what is kept --------------------------------------------------------------
+
+    @cached_property
+    def history(self) -> History:
+        """The local database, opened when first used."""
+        from glmcli.history import History
+
+        return History(self.paths.history_file)

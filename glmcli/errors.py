@@ -143,6 +143,8 @@ class NetworkError(GlmError):
     exit_code = ExitCode.NETWORK
     kind = "network"
     retryable = True
+    #: Whether the request may have reached the service before the failure.
+    sent: bool = True
 
 
 class TimedOut(NetworkError):
@@ -177,3 +179,11 @@ class Interrupted(GlmError):
 
     exit_code = ExitCode.INTERRUPTED
     kind = "interrupted"
+
+
+class DryRun(Exception):
+    """Carries the command that `--dry-run` prints instead of sending a request."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__("a dry run sends nothing")
+        self.command = command

@@ -60,23 +60,35 @@ class Streams:
     @property
     def width(self) -> int:
         """Columns of the terminal; 80 where there is none."""
-        columns = self.environ.get("COLUMNS", "")
-        if columns.isdigit() and int(columns) > 0:
-            return int(columns)
+        return self._size("COLUMNS", 0, 80)
+
+    @property
+    def height(self) -> int:
+        """Lines of the terminal; 24 where there is none."""
+        return self._size("LINES", 1, 24)
+
+    def _size(self, variable: str, index: int, default: int) -> int:
+        given = self.environ.get(variable, "")
+        if given.isdigit() and int(given) > 0:
+            return int(given)
         for stream in (self.stdout, self.stderr, self.stdin):
             try:
                 size = os.get_terminal_size(stream.fileno())
-            except (OSError, ValueError, AttributeError):
+            except (OSError, ValueError):
                 continue
-            if size.columns > 0:
-                return size.columns
-        return 80
+            if size[index] > 0:
+                return size[index]
+        return default
 
     # -- output -------------------------------------------------------------
 
     def write(self, text: str) -> None:
         """Write text to stdout and flush, exactly as it is."""
         self.write_bytes(text.encode("utf-8", "replace"))
+
+    def write_harmless(self, text: str) -> None:
+        """Write text that a server chose to a terminal."""
+        self.write(harmless(text))
 
     def write_bytes(self, data: bytes) -> None:
         """Write bytes to stdout and flush."""
@@ -107,6 +119,17 @@ class Streams:
         except (OSError, ValueError):
             pass
 
+    def write_error(self, text: str) -> None:
+        """Write text to stderr as it comes (reasoning), dim where colour is wanted."""
+        shown = harmless(text) if self.stderr_is_tty else text
+        if self.may_color(stderr=True):
+            shown = f"\x1b[2m{shown}\x1b[22m"
+        try:
+            self.stderr.write(shown.encode("utf-8", "replace"))
+            self.stderr.flush()
+        except (OSError, ValueError):
+            pass
+
     # -- input --------------------------------------------------------------
 
     def read_piped(self) -> str | None:
@@ -116,7 +139,21 @@ class Streams:
         """
         if self.stdin_is_tty:
             return None
+        self._announce_waiting()
         return self.read_stdin()
+
+    def _announce_waiting(self) -> None:
+        """Say after a while that input is awaited: an inherited pipe may never end."""
+        if os.name != "posix":
+            return
+        from select import select
+
+        try:
+            ready, _, _ = select([self.stdin.fileno()], [], [], _SILENT_SECONDS)
+        except (OSError, ValueError):  # not a real file, or closed
+            return
+        if not ready:
+            self.note("glm: waiting for standard input; add < /dev/null when there is none")
 
     def read_stdin(self) -> str:
         """All of stdin as text, terminal or not (for `-`)."""
@@ -128,6 +165,10 @@ class Streams:
                 f"standard input is not UTF-8 text (byte 0x{data[error.start]:02x} at offset {error.start})",
                 hint="convert it first, for example: iconv -f latin1 -t utf-8",
             ) from None
+
+
+#: How long standard input may be silent before we say that we wait for it.
+_SILENT_SECONDS = 2.0
 
 
 def harmless(text: str) -> str:

@@ -17,7 +17,9 @@ from glmcli.api.endpoints import Service
 class Body(Protocol):
     """A request body that can be produced more than once (for a retry)."""
 
-    content_type: str
+    @property
+    def content_type(self) -> str:
+        """The value of the header."""
 
     def length(self) -> int:
         """Number of bytes of the whole body."""
@@ -93,8 +95,13 @@ class Reply:
 class OpenReply(Protocol):
     """An answer with status 2xx whose body is still arriving."""
 
-    status: int
-    headers: Mapping[str, str]
+    @property
+    def status(self) -> int:
+        """HTTP status, 2xx."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Header names are lower case."""
 
     def chunks(self) -> Iterator[bytes]:
         """Body pieces as they arrive. Raises NetworkError when the line breaks."""

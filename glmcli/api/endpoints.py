@@ -83,10 +83,46 @@ class Provider:
 PROVIDERS: dict[str, Provider] = {
     p.name: p
     for p in (
-        Provider("zai", "Z.AI, pay as you go", Region.INTL, Plan.PAYG, "ZAI_API_KEY", ("Z_AI_API_KEY",), ("zai-global", "z.ai", "z-ai"), "glm-5.3"),
-        Provider("zai-coding", "Z.AI, Coding Plan", Region.INTL, Plan.CODING, "ZAI_CODING_API_KEY", ("ZAI_API_KEY", "Z_AI_API_KEY"), ("zai-coding-global",), "glm-5.3"),
-        Provider("zhipu", "Zhipu (BigModel), pay as you go", Region.CN, Plan.PAYG, "ZHIPU_API_KEY", ("ZHIPUAI_API_KEY",), ("zai-cn", "bigmodel"), "glm-5.3"),
-        Provider("zhipu-coding", "Zhipu (BigModel), Coding Plan", Region.CN, Plan.CODING, "ZHIPU_CODING_API_KEY", ("ZHIPU_API_KEY", "ZHIPUAI_API_KEY"), ("zai-coding-cn",), "glm-5.3"),
+        Provider(
+            "zai",
+            "Z.AI, pay as you go",
+            Region.INTL,
+            Plan.PAYG,
+            "ZAI_API_KEY",
+            ("Z_AI_API_KEY",),
+            ("zai-global", "z.ai", "z-ai"),
+            "glm-5.3",
+        ),
+        Provider(
+            "zai-coding",
+            "Z.AI, Coding Plan",
+            Region.INTL,
+            Plan.CODING,
+            "ZAI_CODING_API_KEY",
+            ("ZAI_API_KEY", "Z_AI_API_KEY"),
+            ("zai-coding-global",),
+            "glm-5.3",
+        ),
+        Provider(
+            "zhipu",
+            "Zhipu (BigModel), pay as you go",
+            Region.CN,
+            Plan.PAYG,
+            "ZHIPU_API_KEY",
+            ("ZHIPUAI_API_KEY",),
+            ("zai-cn", "bigmodel"),
+            "glm-5.3",
+        ),
+        Provider(
+            "zhipu-coding",
+            "Zhipu (BigModel), Coding Plan",
+            Region.CN,
+            Plan.CODING,
+            "ZHIPU_CODING_API_KEY",
+            ("ZHIPU_API_KEY", "ZHIPUAI_API_KEY"),
+            ("zai-coding-cn",),
+            "glm-5.3",
+        ),
         Provider("sandbox", "the embedded sandbox", Region.INTL, Plan.PAYG, None, (), (), "glm-5.3"),
         Provider("custom", "any compatible base URL", Region.INTL, Plan.PAYG, "GLM_API_KEY", (), (), None),
     )
@@ -115,7 +151,17 @@ _ANTHROPIC = "/api/anthropic"
 _MOVABLE = frozenset(Service) - {Service.MCP, Service.AGENTS, Service.MONITOR, Service.ROOT}
 #: Services that bill the balance even for a plan key.
 BILLS_BALANCE = frozenset(
-    {Service.MEDIA, Service.AUDIO, Service.TOKENIZER, Service.OCR, Service.FILES, Service.BATCH, Service.EMBEDDINGS, Service.WEB, Service.AGENTS}
+    {
+        Service.MEDIA,
+        Service.AUDIO,
+        Service.TOKENIZER,
+        Service.OCR,
+        Service.FILES,
+        Service.BATCH,
+        Service.EMBEDDINGS,
+        Service.WEB,
+        Service.AGENTS,
+    }
 )
 
 
@@ -202,13 +248,20 @@ def normalise_base_url(text: str, *, allow_http: bool) -> str:
     except ValueError as error:
         raise ConfigError(f"base URL {text!r} cannot be read: {error}") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ConfigError(f"base URL {text!r} needs a scheme and a host", hint=f"did you mean https://{url.split('://')[-1]} ?")
+        raise ConfigError(
+            f"base URL {text!r} needs a scheme and a host", hint=f"did you mean https://{url.split('://')[-1]} ?"
+        )
     if parts.username or parts.password:
-        raise ConfigError("the base URL must not carry a user name or password", hint="give the key by --key-env or a profile")
+        raise ConfigError(
+            "the base URL must not carry a user name or password", hint="give the key by --key-env or a profile"
+        )
     if parts.query or parts.fragment:
         raise ConfigError(f"base URL {text!r} must not have a query or fragment")
     if parts.scheme == "http" and not allow_http and not is_loopback(host):
-        raise ConfigError(f"refusing to send a key over plain http to {host}", hint="use https, or --allow-http if the network is yours")
+        raise ConfigError(
+            f"refusing to send a key over plain http to {host}",
+            hint="use https, or --allow-http if the network is yours",
+        )
     for tail in ("/chat/completions", "/v1/messages"):
         url = url.rstrip("/").removesuffix(tail)
     return url.rstrip("/")

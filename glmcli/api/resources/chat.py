@@ -1,0 +1,312 @@
+"""Chat completions: one request, whole or as a stream of events.
+
+Shapes: docs.z.ai openapi ChatCompletionTextRequest and the chunk schema of
+docs.bigmodel.cn (`api/chat.md` sections 2, 7, 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from json import JSONDecodeError, JSONDecoder
+from typing import Any
+
+from glmcli.api.calls import Call, Caller, JsonBody
+from glmcli.api.endpoints import Service
+from glmcli.api.fields import mapping, mappings, text, whole
+from glmcli.api.sse import ServerEvent, SseDecoder
+from glmcli.errors import StreamCut, UsageError
+from glmcli.events import (
+    Answer,
+    AnswerBuilder,
+    Event,
+    Finish,
+    ReasoningDelta,
+    Sources,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+
+Message = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What to ask. None leaves a field to the service; `extra` is merged last."""
+
+    model: str
+    messages: Sequence[Message]
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: str | None = None
+    thinking: Mapping[str, object] = field(default_factory=dict)
+    json_mode: bool = False
+    tools: Sequence[Mapping[str, object]] = ()
+    tool_stream: bool = False
+    request_id: str | None = None
+    user_id: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def to_json(self, *, stream: bool) -> dict[str, object]:
+        """The request body. Fields outside the vendor's schema are never sent."""
+        body: dict[str, object] = {"model": self.model, "messages": list(self.messages), "stream": stream}
+        optional: dict[str, object | None] = {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+            "stop": [self.stop] if self.stop else None,
+            "response_format": {"type": "json_object"} if self.json_mode else None,
+            "tools": list(self.tools) or None,
+            "tool_stream": True if self.tool_stream and stream and self.tools else None,
+            "request_id": self.request_id,
+            "user_id": self.user_id,
+        }
+        body.update({name: value for name, value in optional.items() if value is not None})
+        body.update(self.thinking)
+        body.update(self.extra)
+        return body
+
+
+# Name -> what the vendor's schema allows (`api/chat.md` section 2).
+_RANGES: dict[str, tuple[float, float, str]] = {
+    "temperature": (0.0, 1.0, "--temperature"),
+    "top_p": (0.01, 1.0, "--top-p"),
+    "max_tokens": (1, 131072, "--max-tokens"),
+}
+_LENGTHS: dict[str, tuple[int, int, str]] = {
+    "request_id": (6, 64, "--request-id"),
+    "user_id": (6, 128, "--user-id"),
+}
+
+
+def check(request: ChatRequest) -> None:
+    """Compare a request with the vendor's documented limits before it is sent.
+
+    Raises UsageError with the documented values. Compatible servers have
+    other limits; their requests are not checked.
+    """
+    for name, (low, high, flag) in _RANGES.items():
+        value = getattr(request, name)
+        if value is not None and not low <= value <= high:
+            raise UsageError(
+                f"{flag} {value:g} is out of range",
+                hint=f"the service takes {low:g} to {high:g}",
+            )
+    for name, (shortest, longest, flag) in _LENGTHS.items():
+        value = getattr(request, name)
+        if value is not None and not shortest <= len(value) <= longest:
+            raise UsageError(
+                f"{flag} has {len(value)} characters", hint=f"the service takes {shortest} to {longest} characters"
+            )
+
+
+class ChatCompletions:
+    """`POST /chat/completions` of any provider that speaks the OpenAI dialect."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def create(self, request: ChatRequest) -> Answer:
+        """One whole answer. Raises what `Caller.send` raises."""
+        reply = self._caller.send(self._call(request, stream=False))
+        answer = answer_from_json(reply.json())
+        answer.request_id = reply.request_id or answer.request_id
+        return answer
+
+    def stream(self, request: ChatRequest, *, merge: bool = True) -> Iterator[list[Event]]:
+        """The events of an answer, one list per network read.
+
+        With `merge`, neighbouring deltas of one read become one event, which
+        spares work per token. Raises StreamCut when the stream ends early,
+        and ServiceError for an error object inside it.
+        """
+        with self._caller.open(self._call(request, stream=True)) as reply:
+            content_type = reply.headers.get("content-type", "")
+            log_id = reply.headers.get("x-log-id")
+            if log_id:
+                yield [Started(None, log_id)]
+            if "json" in content_type:  # a server that does not stream answers whole
+                yield _events_of(answer_from_bytes(b"".join(reply.chunks())))
+                return
+            yield from events_of_stream(reply.chunks(), merge=merge)
+
+    def _call(self, request: ChatRequest, *, stream: bool) -> Call:
+        headers = {"Accept": "text/event-stream"} if stream else None
+        return Call(
+            Service.CHAT, "POST", "/chat/completions", body=JsonBody(request.to_json(stream=stream)), headers=headers
+        )
+
+
+def events_of_stream(chunks: Iterator[bytes], *, merge: bool) -> Iterator[list[Event]]:
+    """Decode body bytes into lists of events; a stream must end in `[DONE]` or a finish reason."""
+    decoder = SseDecoder()
+    parser = ChunkParser(merge=merge)
+    for chunk in chunks:
+        events = parser.feed(decoder.feed(chunk))
+        if events:
+            yield events
+        if parser.done:
+            return
+    events = parser.feed(decoder.finish())
+    if events:
+        yield events
+    if not parser.done and not parser.finished:
+        raise StreamCut("the answer broke off before its end")
+
+
+class ChunkParser:
+    """Turns server-sent events of chat completions into our events."""
+
+    def __init__(self, *, merge: bool) -> None:
+        self.done = False
+        self.finished = False
+        self._merge = merge
+        self._started = False
+        self._decode = JSONDecoder().raw_decode
+
+    def feed(self, server_events: Sequence[ServerEvent]) -> list[Event]:
+        """The events of these chunks. Raises StreamCut for unreadable JSON, ServiceError for an error."""
+        events: list[Event] = []
+        for name, data in server_events:
+            if data == "[DONE]":
+                self.done = True
+                break
+            try:
+                chunk = self._decode(data.strip())[0]
+            except (JSONDecodeError, RecursionError):
+                raise StreamCut("the answer broke off: the service sent an unreadable piece") from None
+            if isinstance(chunk, dict):
+                self._chunk(name, chunk, events)
+        return _merged(events) if self._merge and len(events) > 1 else events
+
+    def _chunk(self, name: str, chunk: dict[str, Any], events: list[Event]) -> None:
+        if "error" in chunk or name == "error":
+            self._raise(chunk)
+        if not self._started:
+            self._started = True
+            events.append(Started(text(chunk, "model"), text(chunk, "request_id")))
+        choices = chunk.get("choices")
+        if choices:
+            for choice in choices:
+                if isinstance(choice, dict):
+                    self._choice(choice, events)
+        if chunk.get("usage"):
+            events.append(usage_from_json(mapping(chunk, "usage")))
+        if chunk.get("web_search"):
+            events.append(Sources([dict(item) for item in mappings(chunk, "web_search")]))
+
+    def _choice(self, choice: dict[str, Any], events: list[Event]) -> None:
+        delta = choice.get("delta") or choice.get("message")
+        if isinstance(delta, dict):
+            reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+            if reasoning and isinstance(reasoning, str):
+                events.append(ReasoningDelta(reasoning))
+            content = delta.get("content")
+            if content and isinstance(content, str):
+                events.append(TextDelta(content))
+            if delta.get("tool_calls"):
+                events.extend(_tool_deltas(delta))
+        reason = choice.get("finish_reason")
+        if reason and isinstance(reason, str):
+            self.finished = True
+            events.append(Finish(reason))
+
+    def _raise(self, chunk: dict[str, Any]) -> None:
+        from glmcli.api.faults import error_from_event
+
+        raise error_from_event(chunk)
+
+
+def _merged(events: list[Event]) -> list[Event]:
+    merged: list[Event] = []
+    last: Event | None = None
+    for event in events:
+        if isinstance(event, TextDelta | ReasoningDelta) and isinstance(last, type(event)):
+            last.text += event.text
+        else:
+            merged.append(event)
+            last = event
+    return merged
+
+
+def _tool_deltas(delta: Mapping[str, Any]) -> list[Event]:
+    deltas: list[Event] = []
+    for position, call in enumerate(mappings(delta, "tool_calls")):
+        function = mapping(call, "function")
+        index = whole(call, "index")
+        deltas.append(
+            ToolCallDelta(
+                index=position if index is None else index,
+                id=text(call, "id"),
+                name=text(function, "name"),
+                arguments=_arguments(function.get("arguments")),
+            )
+        )
+    return deltas
+
+
+def _arguments(value: object) -> str:
+    """Arguments are JSON text on the wire; the schema says object: take both."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
+
+
+def usage_from_json(body: Mapping[str, Any]) -> Usage:
+    """Token counts, whichever of the optional fields are there."""
+    return Usage(
+        prompt_tokens=whole(body, "prompt_tokens"),
+        completion_tokens=whole(body, "completion_tokens"),
+        total_tokens=whole(body, "total_tokens"),
+        cached_tokens=whole(mapping(body, "prompt_tokens_details"), "cached_tokens"),
+        reasoning_tokens=whole(mapping(body, "completion_tokens_details"), "reasoning_tokens"),
+    )
+
+
+def answer_from_bytes(body: bytes) -> Answer:
+    """A whole answer from a JSON body. Raises StreamCut when it is no JSON."""
+    import json
+
+    try:
+        return answer_from_json(json.loads(body))
+    except (ValueError, RecursionError):
+        raise StreamCut("the answer broke off: the service sent an unreadable body") from None
+
+
+def answer_from_json(body: object) -> Answer:
+    """A whole answer from the non-streaming reply. Raises ServiceError for an error in a 200."""
+    parser = ChunkParser(merge=True)
+    builder = AnswerBuilder()
+    if isinstance(body, dict):
+        events: list[Event] = []
+        parser._chunk("", body, events)
+        builder.feed(events)
+    return builder.answer()
+
+
+def _events_of(answer: Answer) -> list[Event]:
+    events: list[Event] = [Started(answer.model, answer.request_id)]
+    if answer.reasoning:
+        events.append(ReasoningDelta(answer.reasoning))
+    if answer.content:
+        events.append(TextDelta(answer.content))
+    events += [ToolCallDelta(i, call.id, call.name, call.arguments) for i, call in enumerate(answer.tool_calls)]
+    if answer.sources:
+        events.append(Sources(answer.sources))
+    if answer.usage:
+        events.append(answer.usage)
+    if answer.finish_reason:
+        events.append(Finish(answer.finish_reason))
+    return events
+
+
+def events_of_answer(answer: Answer) -> list[Event]:
+    """The events that a whole answer would have streamed, for renderers that know only events."""
+    return _events_of(replace(answer))
