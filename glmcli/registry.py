@@ -6,17 +6,21 @@ and offers `app`, a `typer.Typer`. Its help line equals the line here.
 
 from __future__ import annotations
 
-from typing import NamedTuple
 
+class CommandEntry:
+    """One line of `glm --help`.
 
-class CommandEntry(NamedTuple):
-    """One line of `glm --help`."""
+    A plain class: `typing` and `dataclasses` would cost the front page more than Python's own start.
+    """
 
-    name: str
-    help: str
-    module: str
-    section: str
-    subcommands: tuple[str, ...] = ()
+    __slots__ = ("help", "module", "name", "section", "subcommands")
+
+    def __init__(self, name: str, help: str, module: str, section: str, subcommands: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.help = help
+        self.module = module
+        self.section = section
+        self.subcommands = subcommands
 
 
 COMMANDS: dict[str, CommandEntry] = {
@@ -25,7 +29,9 @@ COMMANDS: dict[str, CommandEntry] = {
         CommandEntry("chat", "Ask a model, or hold a conversation.", "chat", "Ask"),
         CommandEntry("stream", "Ask a model and pipe the raw answer as it arrives.", "stream", "Ask"),
         CommandEntry("explain", "Explain an error code of the service.", "explain", "Set up and mend"),
-        CommandEntry("sandbox", "Run the embedded imitation of the service.", "sandbox", "Set up and mend", ("serve", "faults")),
+        CommandEntry(
+            "sandbox", "Run the embedded imitation of the service.", "sandbox", "Set up and mend", ("serve", "faults")
+        ),
         CommandEntry("completion", "Print the completion script of a shell.", "completion", "Set up and mend"),
     )
 }
@@ -33,10 +39,138 @@ COMMANDS: dict[str, CommandEntry] = {
 #: Sections of `glm --help`, in their order.
 SECTIONS = ("Ask", "Create", "Look up", "Set up and mend", "Keep")
 
+#: What people type who know another tool, and what it is called here.
+SYNONYMS = {
+    "ask": "chat",
+    "auth": "profile login",
+    "init": "onboard",
+    "login": "profile login",
+    "logout": "profile logout",
+    "prompt": "chat",
+    "quota": "usage",
+    "repl": "chat",
+    "serve": "sandbox serve",
+    "setup": "onboard",
+    "stt": "transcribe",
+    "tts": "speak",
+    "web": "search",
+}
+
 
 def near(word: str) -> str | None:
-    """The command that a mistyped word most likely meant."""
+    """The command that a mistyped or foreign word most likely meant."""
+    meant = SYNONYMS.get(word.lower(), "")
+    if meant.partition(" ")[0] in COMMANDS:
+        return meant
     from difflib import get_close_matches
 
-    found = get_close_matches(word, COMMANDS, n=1, cutoff=0.6)
+    found = get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.6)
     return found[0] if found else None
+
+
+class GlobalOption:
+    """An option that every command takes, before or after its name.
+
+    `name` is the field of `GlobalOptions`. An option without `metavar` is a flag. `kind` says how a
+    value is checked: `text`, `path`, `count`, `seconds`, `number`, or `choice` among `choices`.
+    """
+
+    __slots__ = ("choices", "flags", "help", "kind", "metavar", "name")
+
+    def __init__(
+        self,
+        name: str,
+        flags: tuple[str, ...],
+        help: str,
+        *,
+        metavar: str | None = None,
+        kind: str = "text",
+        choices: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self.flags = flags
+        self.help = help
+        self.metavar = metavar
+        self.kind = kind
+        self.choices = choices
+
+
+GLOBAL_OPTIONS = (
+    GlobalOption("profile", ("-p", "--profile"), "Use a stored profile.", metavar="NAME"),
+    GlobalOption("provider", ("--provider",), "Use zai[-coding], zhipu[-coding], sandbox or custom.", metavar="NAME"),
+    GlobalOption("base_url", ("--base-url",), "Send requests to a compatible service.", metavar="URL"),
+    GlobalOption(
+        "protocol",
+        ("--protocol",),
+        "Speak openai or anthropic.",
+        metavar="NAME",
+        kind="choice",
+        choices=("openai", "anthropic"),
+    ),
+    GlobalOption(
+        "via",
+        ("--via",),
+        "Override the route: general, coding or mcp.",
+        metavar="ROUTE",
+        kind="choice",
+        choices=("general", "coding", "mcp"),
+    ),
+    GlobalOption("json", ("--json",), "Print JSON; failures too, on stderr."),
+    GlobalOption("quiet", ("-q", "--quiet"), "Print the answer and errors only."),
+    GlobalOption("verbose", ("-v", "--verbose"), "Tell what happens; twice: the wire, key redacted.", kind="count"),
+    GlobalOption(
+        "color",
+        ("--color",),
+        "Colour the output: auto, always or never.",
+        metavar="WHEN",
+        kind="choice",
+        choices=("auto", "always", "never"),
+    ),
+    GlobalOption(
+        "timeout", ("--timeout",), "Give up on a request that is silent so long.", metavar="SECONDS", kind="seconds"
+    ),
+    GlobalOption(
+        "max_retries", ("--max-retries",), "Repeat a failed request at most N times.", metavar="N", kind="number"
+    ),
+    GlobalOption("wait", ("--wait",), "Sleep until a plan window resets."),
+    GlobalOption("dry_run", ("--dry-run",), "Print the request as a curl command; send nothing."),
+    GlobalOption("no_input", ("--no-input",), "Never ask; fail where a question would be."),
+    GlobalOption("allow_http", ("--allow-http",), "Allow plain http to hosts beyond this machine."),
+    GlobalOption("env_file", ("--env-file",), "Read variables from a dotenv file.", metavar="FILE", kind="path"),
+    GlobalOption("key_env", ("--key-env",), "Take the key from a variable.", metavar="NAME"),
+    GlobalOption("key_stdin", ("--key-stdin",), "Take the key from standard input."),
+)
+
+_EXAMPLES = (
+    'glm chat "why is the sky blue?"',
+    'git diff | glm chat "write a commit message"',
+    'glm --provider sandbox chat "no key needed"',
+)
+
+
+def front_page() -> str:
+    """The text of `glm --help`: ASCII, at most 80 columns, every command and global option."""
+    lines = [
+        "Usage: glm [OPTIONS] COMMAND [ARGS]...",
+        "",
+        "  The command line for GLM models of Z.AI and Zhipu (BigModel).",
+    ]
+    for section in SECTIONS:
+        entries = [entry for entry in COMMANDS.values() if entry.section == section]
+        if entries:
+            lines += ["", f"{section}:", *(f"  {entry.name:<12}{entry.help}" for entry in entries)]
+    lines += ["", "Options, before or after the command:"]
+    lines += [_option_line(option.flags, option.metavar, option.help) for option in GLOBAL_OPTIONS]
+    lines += [
+        _option_line(("-h", "--help"), None, "Show this page, or that of a command."),
+        _option_line(("--version",), None, "Show the version."),
+    ]
+    lines += ["", "Examples:", *(f"  {example}" for example in _EXAMPLES)]
+    lines += ["", "More about a command: glm COMMAND --help"]
+    return "\n".join(lines) + "\n"
+
+
+def _option_line(flags: tuple[str, ...], metavar: str | None, help: str) -> str:
+    short = flags[0] + ", " if len(flags) > 1 else "    "
+    names = short + flags[-1] + (f" {metavar}" if metavar else "")
+    return f"  {names:<23} {help}"

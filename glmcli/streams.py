@@ -113,8 +113,12 @@ class Streams:
 
     def complain(self, text: str) -> None:
         """Tell the user something on stderr, also with `--quiet`. A closed stderr is borne."""
+        self.complain_styled(harmless(text))
+
+    def complain_styled(self, text: str) -> None:
+        """As `complain`, for text that holds our own ANSI codes and is harmless otherwise."""
         try:
-            self.stderr.write((harmless(text) + "\n").encode("utf-8", "replace"))
+            self.stderr.write((text + "\n").encode("utf-8", "replace"))
             self.stderr.flush()
         except (OSError, ValueError):
             pass

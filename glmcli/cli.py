@@ -1,0 +1,287 @@
+"""The root command: finds one command module, feeds it the global options, tells failures.
+
+This is the only place where errors are caught and become exit codes.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import typer
+from typer._click.core import Command, Context, Parameter
+from typer._click.types import FloatRange, IntRange
+from typer.core import TyperArgument, TyperGroup, TyperOption
+from typer.main import get_command
+
+from glmcli import __version__, failure
+from glmcli.config.model import GlobalOptions
+from glmcli.context import AppContext
+from glmcli.errors import DryRun, ExitCode, GlmError, UsageError
+from glmcli.registry import COMMANDS, GLOBAL_OPTIONS, GlobalOption, front_page, near
+from glmcli.streams import Streams
+
+if TYPE_CHECKING:
+    from typer._click.types import ParamType
+
+#: Last line of every help page.
+_MORE = "Global options (--json, -p, --provider, --timeout, ...): glm --help"
+_WIDEST_PAGE = 100
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    streams: Streams | None = None,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> int:
+    """Run one command in this process and return its exit code; never raises a failure.
+
+    What is not given is taken from the process.
+    """
+    environ = dict(os.environ) if environ is None else environ
+    streams = streams or Streams(environ=environ)
+    app = AppContext(options=GlobalOptions(), streams=streams, environ=environ, cwd=cwd)
+    try:
+        return _dispatch(_words(argv), app)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except DryRun as dry:
+        streams.write_line(dry.command)
+        return ExitCode.OK
+    except BrokenPipeError:
+        return ExitCode.OK  # the reader had enough, as `| head` does
+    except (typer.Abort, EOFError):
+        return _fail(KeyboardInterrupt(), argv, app)
+    except (Exception, KeyboardInterrupt) as error:
+        return _fail(error, argv, app)
+
+
+def _words(argv: Sequence[str]) -> list[str]:
+    """The arguments, with `glm help chat` read as `glm chat --help`."""
+    if argv and argv[0] == "help":
+        return [*argv[1:], "--help"]
+    return list(argv)
+
+
+def _dispatch(argv: list[str], app: AppContext) -> int:
+    if not argv:
+        app.streams.write(front_page())
+        _greet(app)
+        return ExitCode.OK
+    root = RootGroup()
+    width = max(50, min(app.streams.width, _WIDEST_PAGE))
+    try:
+        with root.make_context("glm", argv, obj=app, terminal_width=width) as context:
+            result = root.invoke(context)
+    except failure.NoArgsIsHelpError as error:
+        app.streams.write(help_page(error.ctx))
+        return ExitCode.OK
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _fail(error: BaseException, argv: Sequence[str], app: AppContext) -> int:
+    told, prefix = failure.expected(error, app.environ)
+    if app.options.verbose > 1 and not isinstance(error, GlmError):
+        app.streams.complain(failure.trace(error, app.environ))
+    # The option may stand behind the word that could not be parsed.
+    as_json = app.options.json or "--json" in _before_dashes(argv)
+    failure.tell(told, app.streams, as_json=as_json, prefix=prefix)
+    return told.exit_code
+
+
+def _before_dashes(argv: Sequence[str]) -> Sequence[str]:
+    return argv[: argv.index("--")] if "--" in argv else argv
+
+
+def _greet(app: AppContext) -> None:
+    """Show someone who has neither profile nor key the two ways to begin."""
+    if not app.streams.stdout_is_tty:
+        return
+    from glmcli.api.endpoints import PROVIDERS
+    from glmcli.config.paths import find_paths
+
+    variables = {
+        name
+        for provider in PROVIDERS.values()
+        for name in (provider.own_variable, *provider.fallback_variables)
+        if name
+    }
+    if not variables & set(app.environ) and not find_paths(app.environ).config_file.exists():
+        app.streams.note('\nBegin with: glm onboard   (or without a key: glm --provider sandbox chat "hello")')
+
+
+# -- the tree of commands ----------------------------------------------------
+
+
+class RootGroup(TyperGroup):
+    """`glm` itself: knows every name, loads the one command that is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(name="glm", rich_markup_mode=None, add_help_option=False)
+        _add_global_options(self)
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        command = self.get_command(ctx, args[0])
+        if command is None:
+            meant = near(args[0])
+            hint = f"did you mean glm {meant}?" if meant else "see glm --help"
+            raise UsageError(f"no such command: {args[0]}", hint=hint)
+        return args[0], command, args[1:]
+
+
+def load(name: str) -> Command:
+    """The command of that name, equipped with the global options. Imports its module."""
+    app = import_module(f"glmcli.commands.{COMMANDS[name].module}").app
+    command = get_command(cast(typer.Typer, app))
+    command.name = name
+    _equip(command)
+    if not gc.isenabled():  # switched off by `__main__` for the imports, which end here
+        gc.freeze()
+        gc.enable()
+    return command
+
+
+def subcommands(command: Command) -> Mapping[str, Command]:
+    """The commands below a group; nothing below a plain command."""
+    return command.commands if isinstance(command, TyperGroup) else {}
+
+
+def _equip(command: Command) -> None:
+    _add_global_options(command)
+    for parameter in command.params:
+        _name_value(parameter)
+    for subcommand in subcommands(command).values():
+        _equip(subcommand)
+
+
+def _name_value(parameter: Parameter) -> None:
+    """Give a value the name that help shows, independent of Typer's version."""
+    if parameter.metavar is not None:
+        return
+    if isinstance(parameter, TyperArgument):
+        parameter.metavar = str(parameter.name).upper() + ("..." if parameter.nargs != 1 else "")
+    elif choices := choices_of(parameter):
+        parameter.metavar = "|".join(choices)
+    else:
+        parameter.metavar = _VALUE_NAMES.get(parameter.type.name, "TEXT")
+
+
+def choices_of(parameter: Parameter) -> list[str]:
+    """The words that a parameter accepts; none when it accepts any."""
+    return [str(getattr(choice, "value", choice)) for choice in getattr(parameter.type, "choices", ())]
+
+
+_VALUE_NAMES = {
+    "integer": "N",
+    "integer range": "N",
+    "int": "N",
+    "float": "NUMBER",
+    "float range": "NUMBER",
+    "path": "FILE",
+    "file": "FILE",
+    "filename": "FILE",
+    "directory": "DIRECTORY",
+}
+
+
+# -- global options ----------------------------------------------------------
+
+
+def _add_global_options(command: Command) -> None:
+    """Add what every command takes; an option of the command's own wins over ours."""
+    command.add_help_option = False
+    taken = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+    for option in GLOBAL_OPTIONS:
+        _add(command, option.flags, taken, **_how_parsed(option))
+    _add(command, ("-h", "--help"), taken, is_flag=True, is_eager=True, callback=_show_help)
+    _add(command, ("--version",), taken, is_flag=True, is_eager=True, callback=_show_version)
+
+
+def _add(command: Command, flags: Iterable[str], taken: set[str], **how: Any) -> None:
+    free = [flag for flag in flags if flag not in taken]
+    if free:
+        # Named apart from the command's own parameters: the parser keys values by name.
+        name = "global_" + free[-1].strip("-").replace("-", "_")
+        command.params.append(TyperOption(param_decls=[name, *free], expose_value=False, hidden=True, **how))
+
+
+def _how_parsed(option: GlobalOption) -> dict[str, Any]:
+    how: dict[str, Any] = {"callback": _keep(option)}
+    if option.metavar is None:
+        how["count" if option.kind == "count" else "is_flag"] = True
+    else:
+        how["type"] = _value_type(option)
+    return how
+
+
+def _value_type(option: GlobalOption) -> ParamType | type[str]:
+    if option.kind == "seconds":
+        return FloatRange(min=0, min_open=True)
+    return IntRange(min=0) if option.kind == "number" else str
+
+
+def _keep(option: GlobalOption) -> Callable[[Context, Parameter, Any], None]:
+    """A callback that writes the value into the invocation's `GlobalOptions`."""
+
+    def keep(context: Context, parameter: Parameter, value: Any) -> None:
+        if value is None or context.resilient_parsing:
+            return
+        if option.choices and value not in option.choices:
+            raise typer.BadParameter(
+                f"{value!r} is not one of {', '.join(option.choices)}.", ctx=context, param=parameter
+            )
+        app = cast(AppContext, context.find_root().obj)
+        if option.kind == "count":
+            value += app.options.verbose
+        elif option.kind == "path":
+            value = Path(value).expanduser()
+        setattr(app.options, option.name, value)
+        app.streams.color = app.options.color or "auto"
+        app.streams.quiet = app.options.quiet
+
+    return keep
+
+
+def _show_version(context: Context, parameter: Parameter, value: bool | None) -> None:
+    if value:
+        _streams(context).write(f"glm {__version__}\n")
+        context.exit()
+
+
+def _show_help(context: Context, parameter: Parameter, value: bool | None) -> None:
+    if value:
+        _streams(context).write(help_page(context))
+        context.exit()
+
+
+def _streams(context: Context) -> Streams:
+    return cast(AppContext, context.find_root().obj).streams
+
+
+# -- help --------------------------------------------------------------------
+
+
+def help_page(context: Context) -> str:
+    """The help of the command that `context` belongs to, with a final newline."""
+    if context.parent is None:
+        return front_page()
+    command, formatter = context.command, context.make_formatter()
+    # Typer writes {WORD} around required arguments; everyone else writes WORD.
+    pieces = [piece.strip("{}") for piece in command.collect_usage_pieces(context)]
+    formatter.write_usage(context.command_path, " ".join(pieces))
+    command.format_help_text(context, formatter)
+    command.format_options(context, formatter)
+    command.format_epilog(context, formatter)
+    return f"{formatter.getvalue().rstrip()}\n\n{_MORE}\n"

@@ -1,0 +1,110 @@
+"""How a failure is told: one line and a hint on stderr, or one JSON object with `--json`."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Mapping
+
+from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
+from typer._click.exceptions import UsageError as ClickUsageError
+
+from glmcli.errors import GlmError, Interrupted, UsageError
+from glmcli.streams import Streams, harmless
+
+_RED = "\x1b[31m"
+_DIM = "\x1b[2m"
+_PLAIN = "\x1b[0m"
+
+#: What a key looks like, ours and other vendors': an exception of a library may quote a header.
+_KEY = re.compile(r"\b[0-9a-f]{32}\.[A-Za-z0-9]{8,}\b|\bsk-[\w-]{8,}|(?i:(?<=bearer )\S+)")
+
+__all__ = ["NoArgsIsHelpError", "expected", "tell", "trace", "without_keys"]
+
+
+def expected(error: BaseException, environ: Mapping[str, str]) -> tuple[GlmError, str]:
+    """The error to tell for anything that was raised, and the words to put in front of it."""
+    if isinstance(error, GlmError):
+        return error, "glm"
+    if isinstance(error, ClickException):
+        return _from_click(error)
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("interrupted"), "glm"
+    if isinstance(error, OSError) and error.strerror:
+        return _from_system(error), "glm"
+    return _unexpected(error, environ), "glm"
+
+
+def tell(error: GlmError, streams: Streams, *, as_json: bool, prefix: str = "glm") -> None:
+    """Write the failure to stderr; a failure is never silenced by `--quiet`."""
+    if as_json:
+        import json
+
+        streams.complain(json.dumps({"error": error.to_json()}, ensure_ascii=False))
+        return
+    hints = [f"  {line}" for line in (error.hint or "").splitlines()]
+    if not streams.may_color(stderr=True):
+        streams.complain("\n".join([f"{prefix}: {error.message}", *hints]))
+        return
+    painted = [f"{_RED}{prefix}:{_PLAIN} {harmless(error.message)}"]
+    painted += [f"{_DIM}{harmless(hint)}{_PLAIN}" for hint in hints]
+    streams.complain_styled("\n".join(painted))
+
+
+def trace(error: BaseException, environ: Mapping[str, str]) -> str:
+    """The traceback for `-vv`: source lines only, never the values of variables."""
+    import traceback
+
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    return without_keys("".join(lines), environ).rstrip("\n")
+
+
+def without_keys(text: str, environ: Mapping[str, str]) -> str:
+    """The text with everything that is or looks like a key taken out."""
+    for name, value in environ.items():
+        if name.upper().endswith(("KEY", "TOKEN", "SECRET")) and len(value) >= 8:
+            text = text.replace(value, f"${name}")
+    return _KEY.sub("[key]", text)
+
+
+def _from_click(error: ClickException) -> tuple[GlmError, str]:
+    message, _, suggestion = error.format_message().partition(" Did you mean ")
+    context = error.ctx if isinstance(error, ClickUsageError) else None
+    prefix = context.command_path if context else "glm"
+    if isinstance(error, NoSuchOption):
+        message, hint = _unknown_option(error, prefix)
+    elif suggestion:
+        hint = f"did you mean {suggestion.rstrip('?')}?"
+    else:
+        hint = f"see {prefix} --help"
+    return UsageError(_as_our_own(message), hint=hint), prefix
+
+
+def _unknown_option(error: NoSuchOption, prefix: str) -> tuple[str, str]:
+    message = f"no such option: {error.option_name}"
+    if error.possibilities:
+        return message, f"did you mean {' or '.join(sorted(error.possibilities))}?"
+    return message, f"see {prefix} --help; put -- before words that start with a dash"
+
+
+def _as_our_own(message: str) -> str:
+    """Click's sentence in the house's form: lower case first, no final full stop."""
+    message = " ".join(message.split())
+    return message[:1].lower() + message[1:].rstrip(".")
+
+
+def _from_system(error: OSError) -> GlmError:
+    reason = (error.strerror or "").lower()
+    if error.filename is not None:
+        return GlmError(f"{error.filename}: {reason}")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+        return GlmError(f"cannot write the output: {reason}", hint="free some space, or write elsewhere")
+    return GlmError(f"the system refused: {reason}", hint="for the details add -vv")
+
+
+def _unexpected(error: BaseException, environ: Mapping[str, str]) -> GlmError:
+    said = " ".join(without_keys(str(error), environ).split())
+    return GlmError(
+        f"unexpected {type(error).__name__}: {said}" if said else f"unexpected {type(error).__name__}",
+        hint="this is a fault of glm; for the details run it again as: glm -vv ...",
+    )
