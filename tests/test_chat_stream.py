@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glmcli.api.resources.chat import ChatRequest, answer_from_json, check, events_of_stream
+from glmcli.api.resources.chat import ChatRequest, ChunkParser, answer_from_json, check
+from glmcli.api.streaming import events_of_stream
 from glmcli.errors import ServiceError, StreamCut, UsageError
 from glmcli.events import Answer, AnswerBuilder, Event, ReasoningDelta, TextDelta
 
@@ -31,7 +32,7 @@ END = {
 
 def answer_of(body: bytes) -> Answer:
     builder = AnswerBuilder()
-    for batch in events_of_stream(iter([body]), merge=True):
+    for batch in events_of_stream(iter([body]), ChunkParser(merge=True)):
         builder.feed(batch)
     return builder.answer()
 
@@ -56,7 +57,7 @@ def test_a_missing_finish_reason_before_done_is_borne() -> None:
 
 def test_neither_of_both_is_a_cut_stream() -> None:
     """What came is delivered before the error."""
-    batches = events_of_stream(iter([sse(delta(content="Hi"))]), merge=True)
+    batches = events_of_stream(iter([sse(delta(content="Hi"))]), ChunkParser(merge=True))
     assert [TextDelta("Hi")] == next(batches)[1:]
     with pytest.raises(StreamCut):
         next(batches)
@@ -127,7 +128,7 @@ def test_any_rechunking_gives_the_same_answer(parts: list[tuple[bool, str]], siz
     body = sse(*(delta(**{"content" if is_text else "reasoning_content": t}) for is_text, t in parts), END, "[DONE]")
     for merge in (True, False):
         pieces: Iterator[bytes] = (body[i : i + size] for i in range(0, len(body), size))
-        events: list[Event] = [event for batch in events_of_stream(pieces, merge=merge) for event in batch]
+        events: list[Event] = [event for batch in events_of_stream(pieces, ChunkParser(merge=merge)) for event in batch]
         texts = "".join(event.text for event in events if isinstance(event, TextDelta))
         thoughts = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
         assert "".join(t for is_text, t in parts if is_text) == texts

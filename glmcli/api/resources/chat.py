@@ -7,14 +7,14 @@ docs.bigmodel.cn (`api/chat.md` sections 2, 7, 8).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from json import JSONDecodeError, JSONDecoder
+from dataclasses import dataclass, field
 from typing import Any
 
 from glmcli.api.calls import Call, Caller, JsonBody
 from glmcli.api.endpoints import Service
 from glmcli.api.fields import mapping, mappings, text, whole
-from glmcli.api.sse import ServerEvent, SseDecoder
+from glmcli.api.sse import ServerEvent
+from glmcli.api.streaming import events_of_stream, merged, read_chunk
 from glmcli.errors import StreamCut, UsageError
 from glmcli.events import (
     Answer,
@@ -129,32 +129,15 @@ class ChatCompletions:
             if log_id:
                 yield [Started(None, log_id)]
             if "json" in content_type:  # a server that does not stream answers whole
-                yield _events_of(answer_from_bytes(b"".join(reply.chunks())))
+                yield events_of_answer(answer_from_bytes(b"".join(reply.chunks())))
                 return
-            yield from events_of_stream(reply.chunks(), merge=merge)
+            yield from events_of_stream(reply.chunks(), ChunkParser(merge=merge))
 
     def _call(self, request: ChatRequest, *, stream: bool) -> Call:
         headers = {"Accept": "text/event-stream"} if stream else None
         return Call(
             Service.CHAT, "POST", "/chat/completions", body=JsonBody(request.to_json(stream=stream)), headers=headers
         )
-
-
-def events_of_stream(chunks: Iterator[bytes], *, merge: bool) -> Iterator[list[Event]]:
-    """Decode body bytes into lists of events; a stream must end in `[DONE]` or a finish reason."""
-    decoder = SseDecoder()
-    parser = ChunkParser(merge=merge)
-    for chunk in chunks:
-        events = parser.feed(decoder.feed(chunk))
-        if events:
-            yield events
-        if parser.done:
-            return
-    events = parser.feed(decoder.finish())
-    if events:
-        yield events
-    if not parser.done and not parser.finished:
-        raise StreamCut("the answer broke off before its end")
 
 
 class ChunkParser:
@@ -165,7 +148,6 @@ class ChunkParser:
         self.finished = False
         self._merge = merge
         self._started = False
-        self._decode = JSONDecoder().raw_decode
 
     def feed(self, server_events: Sequence[ServerEvent]) -> list[Event]:
         """The events of these chunks. Raises StreamCut for unreadable JSON, ServiceError for an error."""
@@ -174,15 +156,13 @@ class ChunkParser:
             if data == "[DONE]":
                 self.done = True
                 break
-            try:
-                chunk = self._decode(data.strip())[0]
-            except (JSONDecodeError, RecursionError):
-                raise StreamCut("the answer broke off: the service sent an unreadable piece") from None
-            if isinstance(chunk, dict):
-                self._chunk(name, chunk, events)
-        return _merged(events) if self._merge and len(events) > 1 else events
+            chunk = read_chunk(data)
+            if chunk is not None:
+                self.read(name, chunk, events)
+        return merged(events) if self._merge and len(events) > 1 else events
 
-    def _chunk(self, name: str, chunk: dict[str, Any], events: list[Event]) -> None:
+    def read(self, name: str, chunk: dict[str, Any], events: list[Event]) -> None:
+        """Append the events of one chunk, or of a whole reply, which has the same shape."""
         if "error" in chunk or name == "error":
             self._raise(chunk)
         if not self._started:
@@ -218,18 +198,6 @@ class ChunkParser:
         from glmcli.api.faults import error_from_event
 
         raise error_from_event(chunk)
-
-
-def _merged(events: list[Event]) -> list[Event]:
-    merged: list[Event] = []
-    last: Event | None = None
-    for event in events:
-        if isinstance(event, TextDelta | ReasoningDelta) and isinstance(last, type(event)):
-            last.text += event.text
-        else:
-            merged.append(event)
-            last = event
-    return merged
 
 
 def _tool_deltas(delta: Mapping[str, Any]) -> list[Event]:
@@ -286,12 +254,13 @@ def answer_from_json(body: object) -> Answer:
     builder = AnswerBuilder()
     if isinstance(body, dict):
         events: list[Event] = []
-        parser._chunk("", body, events)
+        parser.read("", body, events)
         builder.feed(events)
     return builder.answer()
 
 
-def _events_of(answer: Answer) -> list[Event]:
+def events_of_answer(answer: Answer) -> list[Event]:
+    """The events that a whole answer would have streamed, for renderers that know only events."""
     events: list[Event] = [Started(answer.model, answer.request_id)]
     if answer.reasoning:
         events.append(ReasoningDelta(answer.reasoning))
@@ -305,8 +274,3 @@ def _events_of(answer: Answer) -> list[Event]:
     if answer.finish_reason:
         events.append(Finish(answer.finish_reason))
     return events
-
-
-def events_of_answer(answer: Answer) -> list[Event]:
-    """The events that a whole answer would have streamed, for renderers that know only events."""
-    return _events_of(replace(answer))
