@@ -1,0 +1,87 @@
+"""Reads and writes the settings files of other tools: private, atomic, backed up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from glmcli.errors import ConfigError
+
+
+def read_settings(path: Path) -> str | None:
+    """The text of a file with its own line endings; None if there is no file.
+
+    Raises ConfigError for a file that cannot be read or is not UTF-8.
+    """
+    with _as_config_error("read", path):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text (byte at offset {error.start}); it was not touched") from None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file atomically, readable by its owner alone.
+
+    A symbolic link is followed, so that dotfiles kept elsewhere stay linked.
+    Missing directories are made for the owner alone. Raises ConfigError.
+    """
+    target = path.resolve()
+    with _as_config_error("write", path):
+        _make_directories(target.parent)
+        temporary = target.with_name(f".{target.name}.glm-{os.getpid()}")
+        try:
+            _write_new(temporary, text)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def delete(path: Path) -> None:
+    """Delete a file that may be gone already; directories stay. Raises ConfigError."""
+    with _as_config_error("delete", path):
+        path.resolve().unlink(missing_ok=True)
+
+
+def back_up(path: Path, text: str, *, stamp: str) -> Path:
+    """Keep `text` beside the file as `NAME.glm-backup-STAMP`; an older backup is never overwritten."""
+    target = path.resolve()
+    base = f"{target.name}.glm-backup-{stamp}"
+    with _as_config_error("back up", path):
+        for number in range(1, 1000):
+            backup = target.with_name(base if number == 1 else f"{base}-{number}")
+            try:
+                _write_new(backup, text)
+            except FileExistsError:
+                continue
+            return backup
+    raise ConfigError(f"cannot back up {path}: too many backups of this second")
+
+
+def _write_new(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(text.encode("utf-8"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_directories(directory: Path) -> None:
+    if directory.is_dir():
+        return
+    _make_directories(directory.parent)
+    directory.mkdir(mode=0o700, exist_ok=True)
+
+
+@contextmanager
+def _as_config_error(doing: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"cannot {doing} {path}: {error.strerror or error}") from error
