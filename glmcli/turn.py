@@ -11,7 +11,8 @@ from glmcli.errors import ContentRefused, GlmError, Interrupted, NetworkError, S
 from glmcli.events import Answer, AnswerBuilder, Event
 
 if TYPE_CHECKING:
-    from glmcli.api.resources.chat import ChatRequest
+    from glmcli.api.resources.chat import ChatCompletions, ChatRequest
+    from glmcli.api.resources.messages import Messages
     from glmcli.context import AppContext
     from glmcli.render.answers import AnswerRenderer
 
@@ -85,9 +86,9 @@ def _length_note(answer: Answer) -> str:
 
 def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = True) -> Turn:
     """One turn with the renderer that suits stdout, and its usage line on a terminal."""
-    from glmcli.api.resources.chat import ChatCompletions, events_of_answer
+    from glmcli.api.resources.chat import events_of_answer
 
-    chat = ChatCompletions(app.client)
+    chat = chat_resource(app)
 
     def batches() -> Iterator[list[Event]]:
         if stream:
@@ -102,6 +103,19 @@ def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = 
     if app.streams.stdout_is_tty and app.streams.stderr_is_tty and not app.options.json:
         _write_usage(app, turn)
     return turn
+
+
+def chat_resource(app: AppContext) -> ChatCompletions | Messages:
+    """The resource for the protocol of the settings."""
+    from glmcli.api.endpoints import Protocol
+
+    if app.settings.protocol.value is Protocol.ANTHROPIC:
+        from glmcli.api.resources.messages import Messages
+
+        return Messages(app.client)
+    from glmcli.api.resources.chat import ChatCompletions
+
+    return ChatCompletions(app.client)
 
 
 def told(app: AppContext, turn: Turn) -> None:

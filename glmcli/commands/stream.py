@@ -27,7 +27,7 @@ from glmcli.commands.options import command_app, context_of, examples
 from glmcli.context import AppContext
 from glmcli.errors import UsageError
 from glmcli.render.answers import AnswerRenderer, JsonLinesRenderer, ReasoningRenderer, TextRenderer
-from glmcli.turn import run_turn, told
+from glmcli.turn import chat_resource, run_turn, told
 
 app = command_app()
 
@@ -76,13 +76,11 @@ def stream(
 
 def run(app: AppContext, options: ChatOptions) -> None:
     """Write the model's bytes to stdout and nothing else."""
-    from glmcli.api.resources.chat import ChatCompletions
-
     prompt = read_prompt(app, options.prompt)
     if prompt is None:
         raise UsageError("there is no prompt", hint='glm stream "your question", or pipe it in')
     request = build_request(app, options, [{"role": "user", "content": prompt}])
-    batches = ChatCompletions(app.client).stream(request, merge=not app.options.json)
+    batches = chat_resource(app).stream(request, merge=not app.options.json)
     turn = run_turn(batches, _renderer(app, options))
     told(app, turn)
 
