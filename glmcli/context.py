@@ -56,9 +56,9 @@ class AppContext:
         """
         if self.options.env_file is None:
             return self._environ
-        from glmcli.config.dotenv import load_dotenv
+        from glmcli.config.store import environment_with_file
 
-        return {**load_dotenv(self.options.env_file), **self._environ}
+        return environment_with_file(self._environ, self.options.env_file)
 
     @cached_property
     def cwd(self) -> Path:

@@ -79,6 +79,19 @@ class DirectoryFile:
     ignored: tuple[str, ...] = ()
 
 
+class FileEnvironment(dict[str, str]):
+    """An environment that was completed from a dotenv file.
+
+    A variable that is really set wins over the file; `from_file` holds those
+    that the file decided, and `file` is its name as the user gave it.
+    """
+
+    def __init__(self, environ: Mapping[str, str], variables: Mapping[str, str], file: str) -> None:
+        self.from_file = {name: value for name, value in variables.items() if not environ.get(name)}
+        self.file = file
+        super().__init__({**environ, **self.from_file})
+
+
 @dataclass(slots=True)
 class GlobalOptions:
     """Options accepted before and after every command; None means not given."""

@@ -1,0 +1,344 @@
+"""Reads and rewrites `config.toml`, and finds `.glm.toml`.
+
+Reading is strict, so that a misspelt value is told instead of ignored, yet
+keeps what it does not know: a newer `glm` may have written it. Rewriting
+goes through tomlkit, which keeps comments and order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glmcli.config.files import LOCK_TIMEOUT_SECONDS, Notice, locked, quiet, repair_modes, write_private
+from glmcli.config.model import CHAT_KEYS, Config, DirectoryFile, FileEnvironment, Profile
+from glmcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    import tomlkit
+
+VERSION = 1
+DIRECTORY_FILE = ".glm.toml"
+
+Types = tuple[type, ...]
+
+#: Keys of `[profiles.NAME]` besides `chat`, with their types.
+PROFILE_KEYS: Mapping[str, Types] = {
+    "provider": (str,),
+    "model": (str,),
+    "key": (str,),
+    "auth": (str,),
+    "base_url": (str,),
+    "protocol": (str,),
+    "keyring_backend": (str,),
+}
+#: Keys of `[settings]`, with their types.
+SETTING_KEYS: Mapping[str, Types] = {
+    "timeout": (int, float),
+    "max_retries": (int,),
+    "no_log": (bool,),
+}
+_TOP_KEYS: Mapping[str, Types] = {
+    "version": (int,),
+    "default_profile": (str,),
+    "profiles": (dict,),
+    "aliases": (dict,),
+    "settings": (dict,),
+}
+_TYPE_WORDS = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "a table",
+    list: "a list",
+}
+_KEY_REFERENCE = re.compile(r"keyring|file|env:[A-Za-z_][A-Za-z0-9_]*|command:\s*\S.*")
+
+
+def load_config(path: Path, *, notice: Notice | None = None) -> Config:
+    """Read `config.toml`; an empty Config when there is none.
+
+    With `notice`, modes that let others read it are repaired and told.
+    Raises ConfigError with path, line and reason.
+    """
+    text = _read_text(path)
+    if text is None:
+        return Config(path)
+    if notice is not None:
+        repair_modes(path, notice)
+    return parse_config(text, path)
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """The Config that a text makes; `path` is for messages. Raises ConfigError."""
+    document = _parse_toml(text, path)
+    check = _Check(text, path)
+    check.keys(document, _TOP_KEYS, ())
+    _refuse_newer(document.get("version", VERSION), path)
+    profiles = check.table(document, "profiles")
+    aliases = check.table(document, "aliases")
+    for name, value in aliases.items():
+        check.type(value, (str,), ("aliases", name))
+    settings = check.table(document, "settings")
+    check.keys(settings, SETTING_KEYS, ("settings",))
+    return Config(
+        path,
+        exists=True,
+        default_profile=check.text(document, "default_profile"),
+        profiles={name: _profile(name, value, check) for name, value in profiles.items()},
+        aliases={name: str(value) for name, value in aliases.items()},
+        settings=settings,
+    )
+
+
+def find_directory_file(cwd: Path) -> DirectoryFile | None:
+    """The nearest `.glm.toml` in `cwd` or above it. Raises ConfigError when it is broken."""
+    for folder in (cwd, *cwd.parents):
+        path = folder / DIRECTORY_FILE
+        text = _read_text(path)
+        if text is not None:
+            return parse_directory_file(text, path)
+    return None
+
+
+def parse_directory_file(text: str, path: Path) -> DirectoryFile:
+    """A profile's name and chat defaults; all else is named in `ignored`.
+
+    A key or base URL is among the ignored: a cloned repository must not
+    redirect anybody's key.
+    """
+    document = _parse_toml(text, path)
+    check = _Check(text, path)
+    check.keys(document, {"profile": (str,), "chat": (dict,)}, ())
+    chat = check.table(document, "chat")
+    check.keys(chat, CHAT_KEYS, ("chat",))
+    ignored = [key for key in document if key not in ("profile", "chat")]
+    ignored += [f"chat.{key}" for key in chat if key not in CHAT_KEYS]
+    return DirectoryFile(
+        path,
+        profile=check.text(document, "profile"),
+        chat={key: value for key, value in chat.items() if key in CHAT_KEYS},
+        ignored=tuple(ignored),
+    )
+
+
+def environment_with_file(environ: Mapping[str, str], file: Path) -> FileEnvironment:
+    """The environment, completed from a dotenv file. Raises ConfigError."""
+    from glmcli.config.dotenv import parse_dotenv
+
+    text = _read_text(file)
+    if text is None:
+        raise ConfigError(f"there is no env file {file}", hint="name an existing file with --env-file")
+    return FileEnvironment(environ, parse_dotenv(text, str(file)), str(file))
+
+
+@contextmanager
+def edit_config(
+    path: Path, *, notice: Notice = quiet, timeout_seconds: float = LOCK_TIMEOUT_SECONDS
+) -> Iterator[tomlkit.TOMLDocument]:
+    """Change `config.toml`: yields a tomlkit document and writes it back at the end.
+
+    The file is read again under a lock, so that two writers lose nothing; it
+    is checked before it is replaced, and left alone when nothing changed or
+    the block raised. Raises ConfigError.
+    """
+    import tomlkit
+
+    with locked(path, timeout_seconds=timeout_seconds):
+        before = _read_text(path)
+        if before is not None:
+            parse_config(before, path)
+            repair_modes(path, notice)
+        document = tomlkit.parse(before or "")
+        yield document
+        after = tomlkit.dumps(document)
+        if after == (before or ""):
+            return
+        if before is None and "version" not in document:
+            after = f"version = {VERSION}\n{after}"
+        parse_config(after, path)
+        write_private(path, after.encode())
+
+
+def _read_text(path: Path) -> str | None:
+    """A file as text, a byte order mark dropped; None when there is none. Raises ConfigError."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} is not a file", hint=f"move it away: mv {path} {path}.old")
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror or error}", hint=f"look at it with: ls -l {path}"
+        ) from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}, line {line}: not UTF-8 text", hint="save the file as UTF-8") from None
+
+
+# "Expected '=' after a key in a key/value pair (at line 3, column 5)"
+_TOML_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+
+
+def _parse_toml(text: str, path: Path) -> dict[str, object]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"{path}, {_place_and_reason(str(error), text)}",
+            hint=f"mend it in an editor; nothing was changed in {path.name}",
+        ) from None
+
+
+def _place_and_reason(message: str, text: str) -> str:
+    found = _TOML_PLACE.fullmatch(message)
+    if found is None:
+        return message
+    reason = found[1][:1].lower() + found[1][1:]
+    if found[2]:
+        return f"line {found[2]}, column {found[3]}: {reason}"
+    return f"line {len(text.splitlines()) or 1}: {reason} before the end of the file"
+
+
+def _refuse_newer(version: object, path: Path) -> None:
+    if isinstance(version, int) and version > VERSION:
+        raise ConfigError(
+            f"{path} was written by a newer glm (version = {version}; this glm knows {VERSION})",
+            hint="upgrade glm, or use another folder: GLM_HOME=~/.glm-old glm onboard",
+        )
+
+
+def _profile(name: str, value: object, check: _Check) -> Profile:
+    where = ("profiles", name)
+    check.type(value, (dict,), where)
+    assert isinstance(value, dict)
+    check.keys(value, PROFILE_KEYS, where)
+    if "provider" not in value:
+        raise check.error(where, "has no provider", hint=f"glm profile set {name} provider=zai")
+    _check_key_reference(value.get("key"), (*where, "key"), check)
+    chat = check.table(value, "chat", where)
+    check.keys(chat, CHAT_KEYS, (*where, "chat"))
+    known = {key: value[key] for key in PROFILE_KEYS if key in value}
+    extra = {key: item for key, item in value.items() if key not in PROFILE_KEYS and key != "chat"}
+    return Profile(name, **known, chat=chat, extra=extra)
+
+
+def _check_key_reference(reference: object, where: tuple[str, ...], check: _Check) -> None:
+    """A key itself has no place in `config.toml`; the message does not repeat it."""
+    if isinstance(reference, str) and not _KEY_REFERENCE.fullmatch(reference):
+        raise check.error(
+            where,
+            "is not a reference to a key (keyring, file, env:NAME or command:...)",
+            hint=f"take it out of the file, then: glm profile login {where[1]}",
+        )
+
+
+class _Check:
+    """Checks values of one file and names what is wrong with its line."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        self._text = text
+        self._path = path
+
+    def keys(self, table: Mapping[str, object], known: Mapping[str, Types], where: tuple[str, ...]) -> None:
+        """Check the types of the known keys; unknown ones pass."""
+        for key, types in known.items():
+            if key in table:
+                self.type(table[key], types, (*where, key))
+
+    def type(self, value: object, types: Types, where: tuple[str, ...]) -> None:
+        """Check one value. `True` is no number, although Python says so."""
+        if (isinstance(value, bool) and bool not in types) or not isinstance(value, types):
+            wanted = " or ".join(_TYPE_WORDS[t] for t in types if not (t is int and float in types))
+            raise self.error(where, f"must be {wanted}, not {_word_for(value)}")
+
+    def table(self, parent: Mapping[str, object], key: str, where: tuple[str, ...] = ()) -> dict[str, object]:
+        """A table below `parent`, empty when it is missing."""
+        value = parent.get(key, {})
+        self.type(value, (dict,), (*where, key))
+        assert isinstance(value, dict)
+        return value
+
+    def text(self, table: Mapping[str, object], key: str) -> str | None:
+        """A text that was checked before, or None."""
+        value = table.get(key)
+        return value if isinstance(value, str) else None
+
+    def error(self, where: tuple[str, ...], reason: str, *, hint: str | None = None) -> ConfigError:
+        """What is wrong with the key at `where`."""
+        line = line_of(self._text, where)
+        place = f", line {line}" if line else ""
+        return ConfigError(
+            f"{self._path}{place}: {dotted(where)} {reason}", hint=hint or "mend it with: glm config edit"
+        )
+
+
+def _word_for(value: object) -> str:
+    for kind in (bool, *_TYPE_WORDS):
+        if isinstance(value, kind):
+            return _TYPE_WORDS[kind]
+    return "a date or time"
+
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def dotted(where: tuple[str, ...]) -> str:
+    """A key path as TOML writes it: `profiles."my.name".model`."""
+    return ".".join(part if _BARE_KEY.fullmatch(part) else f'"{part}"' for part in where)
+
+
+def line_of(text: str, where: tuple[str, ...]) -> int | None:
+    """The line that sets a key, or opens its table; None when it is written in some rarer way.
+
+    tomllib keeps no places; this reads headers and keys only.
+    """
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            table = split_key(stripped.strip("[]").split("]")[0])
+            if table == where:
+                return number
+        elif "=" in stripped and (*table, *split_key(stripped.split("=")[0])) == where:
+            return number
+    return None
+
+
+_KEY_PART = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^.\s"']+))\s*(?:\.|$)""")
+
+
+def split_key(text: str) -> tuple[str, ...]:
+    """The parts of a dotted key, quotes taken off; empty when it is none."""
+    parts: list[str] = []
+    position = 0
+    while position < len(text):
+        found = _KEY_PART.match(text, position)
+        if found is None:
+            return ()
+        parts.append(found[1] or found[2] or found[3] or "")
+        position = found.end()
+    return tuple(parts)
+
+
+def load_keys(path: Path, *, notice: Notice = quiet) -> dict[str, str]:
+    """The keys of `credentials.toml` by profile. Raises ConfigError, which shows no key."""
+    text = _read_text(path)
+    if text is None:
+        return {}
+    repair_modes(path, notice)
+    document = _parse_toml(text, path)
+    check = _Check(text, path)
+    _refuse_newer(document.get("version", VERSION), path)
+    keys = check.table(document, "keys")
+    check.keys(keys, dict.fromkeys(keys, (str,)), ("keys",))
+    return {name: str(key) for name, key in keys.items()}
