@@ -7,6 +7,10 @@ from shlex import quote
 
 from glmcli.api.calls import Call, JsonBody
 
+#: Linux takes at most 128 KiB as one argument; longer bodies come by a here-document.
+_LONGEST_ARGUMENT_BYTES = 100_000
+_END = "GLM_BODY"
+
 
 def curl_command(call: Call, url: str, headers: Mapping[str, str], secret_headers: Mapping[str, str]) -> str:
     """The command for `--dry-run`.
@@ -24,20 +28,19 @@ def curl_command(call: Call, url: str, headers: Mapping[str, str], secret_header
         words += ["-H", f'"{name}: {value}"']
     for name, value in headers.items():
         words += ["-H", quote(f"{name}: {value}")]
-    return " ".join(words + _body_words(call))
+    return _with_body(words, call)
 
 
-def _body_words(call: Call) -> list[str]:
-    if call.body is None:
-        return []
-    if isinstance(call.body, JsonBody):
-        return [
-            "-H",
-            quote(f"Content-Type: {call.body.content_type}"),
-            "--data-raw",
-            quote(call.body.encode().decode()),
-        ]
-    curl_words = getattr(call.body, "curl_words", None)
-    if curl_words is not None:
-        return list(curl_words())
-    return ["-H", quote(f"Content-Type: {call.body.content_type}"), "--data-binary", "@-"]
+def _with_body(words: list[str], call: Call) -> str:
+    body = call.body
+    if body is None:
+        return " ".join(words)
+    curl_words = getattr(body, "curl_words", None)
+    if curl_words is not None:  # a form, whose files curl reads itself
+        return " ".join([*words, *curl_words()])
+    words += ["-H", quote(f"Content-Type: {body.content_type}")]
+    data = body.encode() if isinstance(body, JsonBody) else b"".join(body.chunks())
+    written = data.decode("utf-8", "surrogateescape")
+    if len(data) <= _LONGEST_ARGUMENT_BYTES:
+        return " ".join([*words, "--data-raw", quote(written)])
+    return " ".join([*words, "--data-binary", "@-", f"<<'{_END}'"]) + f"\n{written}\n{_END}"

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from glmcli.api.calls import Call, Caller, JsonBody
+from glmcli.api.calls import Call, Caller
 from glmcli.api.endpoints import Service
 from glmcli.api.fields import mapping, mappings, text, whole
+from glmcli.api.jsonfiles import json_body
 from glmcli.api.sse import ServerEvent
 from glmcli.api.streaming import events_of_stream, merged, read_chunk
 from glmcli.errors import StreamCut, UsageError
@@ -136,7 +137,7 @@ class ChatCompletions:
     def _call(self, request: ChatRequest, *, stream: bool) -> Call:
         headers = {"Accept": "text/event-stream"} if stream else None
         return Call(
-            Service.CHAT, "POST", "/chat/completions", body=JsonBody(request.to_json(stream=stream)), headers=headers
+            Service.CHAT, "POST", "/chat/completions", body=json_body(request.to_json(stream=stream)), headers=headers
         )
 
 

@@ -11,10 +11,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from glmcli.api.calls import Call, Caller, JsonBody
+from glmcli.api.calls import Call, Caller
 from glmcli.api.catalog import find_model
 from glmcli.api.endpoints import Service
 from glmcli.api.fields import mapping, mappings, text, whole
+from glmcli.api.jsonfiles import json_body
 from glmcli.api.resources.chat import ChatRequest, events_of_answer
 from glmcli.api.sse import ServerEvent
 from glmcli.api.streaming import events_of_stream, merged, read_chunk
@@ -70,7 +71,7 @@ class Messages:
 def _call(request: ChatRequest, *, stream: bool) -> Call:
     headers = {**_VERSION, "Accept": "text/event-stream"} if stream else _VERSION
     return Call(
-        Service.CHAT, "POST", "/v1/messages", body=JsonBody(message_body(request, stream=stream)), headers=headers
+        Service.CHAT, "POST", "/v1/messages", body=json_body(message_body(request, stream=stream)), headers=headers
     )
 
 
