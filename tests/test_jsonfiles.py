@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from glmcli.api.calls import JsonBody
-from glmcli.api.jsonfiles import FileText, JsonFilesBody, json_body
+from glmcli.api.calls import JsonBody, json_body
+from glmcli.api.jsonfiles import FileText, JsonFilesBody
 from glmcli.errors import UsageError
 
 

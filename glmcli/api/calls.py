@@ -47,6 +47,23 @@ class JsonBody:
         yield self.encode()
 
 
+def json_body(value: Mapping[str, object]) -> Body:
+    """The body for a JSON value; `api.jsonfiles.FileText`s inside are read while it is sent."""
+    if _is_plain(value):
+        return JsonBody(value)
+    from glmcli.api.jsonfiles import JsonFilesBody
+
+    return JsonFilesBody(value)
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float | bool)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """What to ask, of which service.

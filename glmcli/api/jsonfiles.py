@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from glmcli.api.calls import Body, JsonBody
 from glmcli.errors import UsageError
 
 # A multiple of three, so that pieces of base64 join without padding between them.
@@ -74,16 +73,3 @@ class JsonFilesBody:
             yield b'"'
             yield from file.chunks()
             yield b'"' + text
-
-
-def json_body(value: Mapping[str, object]) -> Body:
-    """The body for a JSON value, with or without files inside."""
-    return JsonFilesBody(value) if _has_file(value) else JsonBody(value)
-
-
-def _has_file(value: object) -> bool:
-    if isinstance(value, FileText):
-        return True
-    if isinstance(value, Mapping):
-        return any(map(_has_file, value.values()))
-    return isinstance(value, list | tuple) and any(map(_has_file, value))

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from glmcli.api.calls import Call, Caller
+from glmcli.api.calls import Call, Caller, json_body
 from glmcli.api.endpoints import Service
 from glmcli.api.fields import mapping, mappings, text, whole
-from glmcli.api.jsonfiles import json_body
 from glmcli.api.sse import ServerEvent
 from glmcli.api.streaming import events_of_stream, merged, read_chunk
 from glmcli.errors import StreamCut, UsageError

@@ -11,11 +11,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from glmcli.api.calls import Call, Caller
+from glmcli.api.calls import Call, Caller, json_body
 from glmcli.api.catalog import find_model
 from glmcli.api.endpoints import Service
 from glmcli.api.fields import mapping, mappings, text, whole
-from glmcli.api.jsonfiles import json_body
 from glmcli.api.resources.chat import ChatRequest, events_of_answer
 from glmcli.api.sse import ServerEvent
 from glmcli.api.streaming import events_of_stream, merged, read_chunk
