@@ -253,7 +253,8 @@ def sample(schema: dict[str, Any]) -> Any:
         if schema.get(key):
             return sample(schema[key][0])
     kind = schema.get("type", "object" if "properties" in schema else "string")
-    return _SAMPLES.get(kind[0] if isinstance(kind, list) else kind, _sample_text)(schema)
+    made: Callable[[dict[str, Any]], Any] = _SAMPLES.get(kind[0] if isinstance(kind, list) else kind, _sample_text)
+    return made(schema)
 
 
 def _sample_object(schema: dict[str, Any]) -> dict[str, Any]:

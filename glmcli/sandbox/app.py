@@ -39,7 +39,13 @@ if TYPE_CHECKING:
 __all__ = ["MODULES", "Disconnect", "Payer", "Recorded", "Route", "Sandbox", "Stalled"]
 
 #: Modules with routes, asked in this order; later ones are loaded only when asked.
-MODULES = ("chat",)
+MODULES = (
+    "chat",
+    "models",
+    "anthropic",
+    "tokenizer",
+    "monitor",
+)
 
 #: Requests that are remembered, and bytes of each body.
 _RECORDS = 1000

@@ -165,7 +165,7 @@ def _frames(
     last = {"index": 0, "finish_reason": reply.finish, "delta": {"role": "assistant", "content": ""}}
     found = {"web_search": reply.found} if reply.found else {}
     yield {**head, "choices": [last], "usage": usage, **found}
-    yield "data: [DONE]\n\n"
+    yield "[DONE]"
 
 
 def _deltas(reply: Answer, *, in_pieces: bool) -> Iterator[dict[str, Any]]:

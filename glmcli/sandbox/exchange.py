@@ -217,7 +217,7 @@ class Response:
 
     @classmethod
     def sse(cls, events: Iterable[object], *, headers: Mapping[str, str] | None = None) -> Response:
-        """Server-sent events: an object becomes a `data:` frame, a text goes out as it stands."""
+        """Server-sent events: each one a JSON value, a payload as text, or a whole frame with its blank line."""
         head = {"Content-Type": "text/event-stream;charset=UTF-8", "Cache-Control": "no-cache", **(headers or {})}
         return cls(200, head, (_frame(event) for event in events), streaming=True)
 
@@ -233,7 +233,9 @@ def named_event(name: str, value: object) -> str:
 
 
 def _frame(event: object) -> bytes:
-    text = event if isinstance(event, str) else f"data: {_compact(event)}\n\n"
+    text = event if isinstance(event, str) else _compact(event)
+    if not text.endswith("\n\n"):
+        text = f"data: {text}\n\n"
     return text.encode("utf-8", "surrogatepass")
 
 

@@ -17,15 +17,15 @@ from urllib.parse import unquote_to_bytes
 from glmcli.sandbox.exchange import copy_exactly, spool
 
 if TYPE_CHECKING:
-    from glmcli.sandbox.app import Sandbox
+    from _typeshed.wsgi import WSGIApplication
 
 _LINE = 64 * 1024
 
 
 class Server:
-    """Serves a sandbox while the context lasts; port 0 takes a free one."""
+    """Serves a sandbox, or what wraps one, while the context lasts; port 0 takes a free one."""
 
-    def __init__(self, sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, sandbox: WSGIApplication, host: str = "127.0.0.1", port: int = 0) -> None:
         self.sandbox = sandbox
         self._http = _HttpServer((host, port), _Handler, sandbox)
         self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -48,7 +48,9 @@ class Server:
 
     def close(self) -> None:
         """Stop listening and end what is still being answered."""
-        self.sandbox.close()
+        end_waits = getattr(self.sandbox, "close", None)  # a wrapper need not have it
+        if end_waits is not None:
+            end_waits()
         if self._thread.is_alive():
             self._http.shutdown()
             self._thread.join()
@@ -60,7 +62,9 @@ class _HttpServer(ThreadingHTTPServer):
     # A burst of clients must not meet a full queue (the default is 5).
     request_queue_size = 512
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], sandbox: Sandbox) -> None:
+    def __init__(
+        self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], sandbox: WSGIApplication
+    ) -> None:
         self.sandbox = sandbox
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
