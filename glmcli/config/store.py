@@ -15,48 +15,13 @@ from typing import TYPE_CHECKING
 
 from glmcli.config.files import LOCK_TIMEOUT_SECONDS, Notice, locked, quiet, repair_modes, write_private
 from glmcli.config.model import CHAT_KEYS, Config, DirectoryFile, FileEnvironment, Profile
+from glmcli.config.schema import KEY_REFERENCE, PROFILE_KEYS, SETTING_KEYS, TOP_KEYS, VERSION, Checker
 from glmcli.errors import ConfigError
 
 if TYPE_CHECKING:
     import tomlkit
 
-VERSION = 1
 DIRECTORY_FILE = ".glm.toml"
-
-Types = tuple[type, ...]
-
-#: Keys of `[profiles.NAME]` besides `chat`, with their types.
-PROFILE_KEYS: Mapping[str, Types] = {
-    "provider": (str,),
-    "model": (str,),
-    "key": (str,),
-    "auth": (str,),
-    "base_url": (str,),
-    "protocol": (str,),
-    "keyring_backend": (str,),
-}
-#: Keys of `[settings]`, with their types.
-SETTING_KEYS: Mapping[str, Types] = {
-    "timeout": (int, float),
-    "max_retries": (int,),
-    "no_log": (bool,),
-}
-_TOP_KEYS: Mapping[str, Types] = {
-    "version": (int,),
-    "default_profile": (str,),
-    "profiles": (dict,),
-    "aliases": (dict,),
-    "settings": (dict,),
-}
-_TYPE_WORDS = {
-    str: "text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    dict: "a table",
-    list: "a list",
-}
-_KEY_REFERENCE = re.compile(r"keyring|file|env:[A-Za-z_][A-Za-z0-9_]*|command:\s*\S.*")
 
 
 def load_config(path: Path, *, notice: Notice | None = None) -> Config:
@@ -76,8 +41,8 @@ def load_config(path: Path, *, notice: Notice | None = None) -> Config:
 def parse_config(text: str, path: Path) -> Config:
     """The Config that a text makes; `path` is for messages. Raises ConfigError."""
     document = _parse_toml(text, path)
-    check = _Check(text, path)
-    check.keys(document, _TOP_KEYS, ())
+    check = Checker(text, path)
+    check.keys(document, TOP_KEYS, ())
     _refuse_newer(document.get("version", VERSION), path)
     profiles = check.table(document, "profiles")
     aliases = check.table(document, "aliases")
@@ -112,7 +77,7 @@ def parse_directory_file(text: str, path: Path) -> DirectoryFile:
     redirect anybody's key.
     """
     document = _parse_toml(text, path)
-    check = _Check(text, path)
+    check = Checker(text, path)
     check.keys(document, {"profile": (str,), "chat": (dict,)}, ())
     chat = check.table(document, "chat")
     check.keys(chat, CHAT_KEYS, ("chat",))
@@ -217,7 +182,7 @@ def _refuse_newer(version: object, path: Path) -> None:
         )
 
 
-def _profile(name: str, value: object, check: _Check) -> Profile:
+def _profile(name: str, value: object, check: Checker) -> Profile:
     where = ("profiles", name)
     check.type(value, (dict,), where)
     assert isinstance(value, dict)
@@ -232,102 +197,14 @@ def _profile(name: str, value: object, check: _Check) -> Profile:
     return Profile(name, **known, chat=chat, extra=extra)
 
 
-def _check_key_reference(reference: object, where: tuple[str, ...], check: _Check) -> None:
+def _check_key_reference(reference: object, where: tuple[str, ...], check: Checker) -> None:
     """A key itself has no place in `config.toml`; the message does not repeat it."""
-    if isinstance(reference, str) and not _KEY_REFERENCE.fullmatch(reference):
+    if isinstance(reference, str) and not KEY_REFERENCE.fullmatch(reference):
         raise check.error(
             where,
             "is not a reference to a key (keyring, file, env:NAME or command:...)",
             hint=f"take it out of the file, then: glm profile login {where[1]}",
         )
-
-
-class _Check:
-    """Checks values of one file and names what is wrong with its line."""
-
-    def __init__(self, text: str, path: Path) -> None:
-        self._text = text
-        self._path = path
-
-    def keys(self, table: Mapping[str, object], known: Mapping[str, Types], where: tuple[str, ...]) -> None:
-        """Check the types of the known keys; unknown ones pass."""
-        for key, types in known.items():
-            if key in table:
-                self.type(table[key], types, (*where, key))
-
-    def type(self, value: object, types: Types, where: tuple[str, ...]) -> None:
-        """Check one value. `True` is no number, although Python says so."""
-        if (isinstance(value, bool) and bool not in types) or not isinstance(value, types):
-            wanted = " or ".join(_TYPE_WORDS[t] for t in types if not (t is int and float in types))
-            raise self.error(where, f"must be {wanted}, not {_word_for(value)}")
-
-    def table(self, parent: Mapping[str, object], key: str, where: tuple[str, ...] = ()) -> dict[str, object]:
-        """A table below `parent`, empty when it is missing."""
-        value = parent.get(key, {})
-        self.type(value, (dict,), (*where, key))
-        assert isinstance(value, dict)
-        return value
-
-    def text(self, table: Mapping[str, object], key: str) -> str | None:
-        """A text that was checked before, or None."""
-        value = table.get(key)
-        return value if isinstance(value, str) else None
-
-    def error(self, where: tuple[str, ...], reason: str, *, hint: str | None = None) -> ConfigError:
-        """What is wrong with the key at `where`."""
-        line = line_of(self._text, where)
-        place = f", line {line}" if line else ""
-        return ConfigError(
-            f"{self._path}{place}: {dotted(where)} {reason}", hint=hint or "mend it with: glm config edit"
-        )
-
-
-def _word_for(value: object) -> str:
-    for kind in (bool, *_TYPE_WORDS):
-        if isinstance(value, kind):
-            return _TYPE_WORDS[kind]
-    return "a date or time"
-
-
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-
-
-def dotted(where: tuple[str, ...]) -> str:
-    """A key path as TOML writes it: `profiles."my.name".model`."""
-    return ".".join(part if _BARE_KEY.fullmatch(part) else f'"{part}"' for part in where)
-
-
-def line_of(text: str, where: tuple[str, ...]) -> int | None:
-    """The line that sets a key, or opens its table; None when it is written in some rarer way.
-
-    tomllib keeps no places; this reads headers and keys only.
-    """
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if stripped.startswith("["):
-            table = split_key(stripped.strip("[]").split("]")[0])
-            if table == where:
-                return number
-        elif "=" in stripped and (*table, *split_key(stripped.split("=")[0])) == where:
-            return number
-    return None
-
-
-_KEY_PART = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^.\s"']+))\s*(?:\.|$)""")
-
-
-def split_key(text: str) -> tuple[str, ...]:
-    """The parts of a dotted key, quotes taken off; empty when it is none."""
-    parts: list[str] = []
-    position = 0
-    while position < len(text):
-        found = _KEY_PART.match(text, position)
-        if found is None:
-            return ()
-        parts.append(found[1] or found[2] or found[3] or "")
-        position = found.end()
-    return tuple(parts)
 
 
 def load_keys(path: Path, *, notice: Notice = quiet) -> dict[str, str]:
@@ -337,7 +214,7 @@ def load_keys(path: Path, *, notice: Notice = quiet) -> dict[str, str]:
         return {}
     repair_modes(path, notice)
     document = _parse_toml(text, path)
-    check = _Check(text, path)
+    check = Checker(text, path)
     _refuse_newer(document.get("version", VERSION), path)
     keys = check.table(document, "keys")
     check.keys(keys, dict.fromkeys(keys, (str,)), ("keys",))
