@@ -11,6 +11,8 @@ GlmError                      1
 │   └── StreamCut             8   an answer ended in the middle
 ├── ContentRefused            7   `finish_reason: sensitive`
 ├── TaskPending               9   an asynchronous job is still running
+├── NotExecutable           126   `glm exec`: the file is no program
+├── CommandNotFound         127   `glm exec`: there is no such program
 └── Interrupted             130   Ctrl-C
 
 Errors are raised where the cause is known and caught in `cli.main` alone.
@@ -20,6 +22,7 @@ Neither ever holds a key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 
@@ -36,6 +39,8 @@ class ExitCode(IntEnum):
     CONTENT = 7
     NETWORK = 8
     PENDING = 9
+    NOT_EXECUTABLE = 126
+    NOT_FOUND = 127
     INTERRUPTED = 130
 
 
@@ -93,7 +98,8 @@ class ServiceError(GlmError):
 
     `code` is the business code as text (`"1113"`), or a gateway's word
     (`"invalid_api_key"`), or None when the body named none. `reset_at` is
-    epoch seconds, parsed from messages of plan windows.
+    epoch seconds, parsed from messages of plan windows; `rate_limits` holds
+    the `X-RateLimit-*` headers, names in lower case.
     """
 
     kind = "service"
@@ -112,6 +118,7 @@ class ServiceError(GlmError):
         retry_after_seconds: float | None = None,
         reset_at: float | None = None,
         server_message: str | None = None,
+        rate_limits: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
@@ -123,6 +130,7 @@ class ServiceError(GlmError):
         self.retry_after_seconds = retry_after_seconds
         self.reset_at = reset_at
         self.server_message = server_message
+        self.rate_limits = dict(rate_limits or {})
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -172,6 +180,20 @@ class TaskPending(GlmError):
 
     exit_code = ExitCode.PENDING
     kind = "pending"
+
+
+class NotExecutable(GlmError):
+    """What `glm exec` was given is a file, and not a program."""
+
+    exit_code = ExitCode.NOT_EXECUTABLE
+    kind = "not_executable"
+
+
+class CommandNotFound(GlmError):
+    """What `glm exec` was given is nowhere on PATH."""
+
+    exit_code = ExitCode.NOT_FOUND
+    kind = "not_found"
 
 
 class Interrupted(GlmError):
