@@ -113,6 +113,7 @@ class Sandbox:
     pace_seconds: pause before each piece of a stream.
     slow_seconds, stall_seconds: what the faults `slow` and `stall` wait.
     lenient: ignore unknown fields of a chat request instead of refusing them.
+    watch: is told of every request and what it gets, before the body leaves.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class Sandbox:
         slow_seconds: float = 0.5,
         stall_seconds: float = 600.0,
         lenient: bool = False,
+        watch: Callable[[Request, Response], None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.region = region
@@ -132,6 +134,7 @@ class Sandbox:
         self.slow_seconds = slow_seconds
         self.stall_seconds = stall_seconds
         self.lenient = lenient
+        self.watch = watch
         self.clock = clock
         self.accounts: dict[str, Account] = dict(ACCOUNTS)
         self.lock = RLock()
@@ -186,6 +189,8 @@ class Sandbox:
         request.log_id = self._new_log_id()
         self._record(request)
         response = self._scripted_reply(request) or self.answer(request)
+        if self.watch is not None:
+            self.watch(request, response)
         headers = {"X-Log-Id": request.log_id, **response.headers}
         start_response(response.status_line, list(headers.items()))
         return self._paced(response) if response.streaming and self.pace_seconds else response.body

@@ -1,9 +1,9 @@
 """Faults on request: every refusal of the service, and every way a line can break.
 
-A name is a business code or a word below, with `+retry-after` for a header and
-`xN` for "N times, then let it pass": `1302`, `1302+retry-after`, `1302x2`, `cut`.
-It comes by the header `X-Sandbox-Fault`, the option `fault` of the sandbox, or
-`fault:NAME` in the prompt.
+A name is a business code, a word of a compatible gateway or a word below, with
+`+retry-after` for a header and `xN` for "N times, then let one pass": `1302`,
+`1302+retry-after`, `1302x2`, `cut`. It comes by the header `X-Sandbox-Fault`,
+the option `fault` of the sandbox, or `fault:NAME` in the prompt.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from glmcli.codes import GATEWAY_CODES
 from glmcli.sandbox.exchange import Disconnect, Refusal, Request, Response, Stalled
 from glmcli.sandbox.refusals import CODES, server_text
 
@@ -68,10 +69,12 @@ def play(name: str, sandbox: Sandbox, request: Request, handler: Handler) -> Res
     fault = parse(name)
     if _is_over(fault, sandbox, request):
         return handler(sandbox, request)
-    if fault.word in CODES:
+    if fault.word in CODES or fault.word in GATEWAY_CODES:
         from glmcli.sandbox.billing import troubled
 
         headers = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if fault.retry_after else {}
+        if fault.word in GATEWAY_CODES:
+            raise Refusal(fault.word, message=GATEWAY_CODES[fault.word].en.meaning, headers=headers)
         raise troubled(fault.word, sandbox.clock(), headers=headers)
     if fault.word in _FINISHES:
         request.fault = fault.word
@@ -215,6 +218,7 @@ _SYNONYMS = {"429": "1302", "network-error": "network_error"}
 #: Every name with what it does, codes first.
 NAMES: dict[str, str] = {
     **{code: server_text(code) for code in CODES},
+    **{word: f"as a compatible gateway says it: {entry.en.meaning}" for word, entry in GATEWAY_CODES.items()},
     **{word: meaning for word, (_, meaning) in _LINE_FAULTS.items()},
     **_FINISHES,
 }

@@ -1,12 +1,15 @@
 """The words of the service for its business codes.
 
-HTTP statuses and codes are those of `glmcli.codes`; the texts are the English
-ones of docs.z.ai/api-reference/api-code. `{}` is the place of a subject.
+HTTP statuses are those of `glmcli.codes`; the texts are the English ones of
+docs.z.ai/api-reference/api-code and of captured answers. `{}` is the place of a
+subject: a field, a model, a reset time.
 """
 
 from __future__ import annotations
 
 _TEXTS = {
+    "434": "API is in closed beta",
+    "435": "File size must not exceed 100MB",
     "500": "Internal Error",
     "1000": "Authentication Failed",
     "1001": "Authentication parameter not received in Header, unable to authenticate",
@@ -57,39 +60,42 @@ _TEXTS = {
     "1319": "7-day limit reached and the monthly spend limit is used up. Your limit will reset at {}",
     "1320": "5-hour limit reached and the monthly spend limit is used up. Your limit will reset at {}",
     "1321": "7-day limit reached and the monthly spend limit is used up. Your limit will reset at {}",
+    "1701": "Too many concurrent searches, please try again later",
+    "1702": "No search engine is available",
+    "1703": "The search engine returned no valid data",
 }
-
-#: What stands in a text when the fault is played without a subject.
-_SUBJECTS = {"1211": "", "1212": "SSE", "1215": "temperature, top_p", "1234": "sandbox-1234", "1311": "this model"}
 
 #: Codes whose text holds a reset time, with the seconds until it comes.
 RESETS_AFTER_SECONDS = {
-    "1308": 5400,
-    "1310": 3 * 86400,
-    "1316": 5400,
-    "1317": 3 * 86400,
-    "1318": 5400,
-    "1319": 3 * 86400,
-    "1320": 5400,
-    "1321": 3 * 86400,
+    **dict.fromkeys(("1308", "1316", "1318", "1320"), 5400),
+    **dict.fromkeys(("1310", "1317", "1319", "1321"), 3 * 86400),
 }
 
-#: HTTP statuses that are not 400: the page gives none for the old codes.
-_STATUSES = {
-    **dict.fromkeys(("1000", "1001", "1002", "1003", "1004", "1005"), 401),
-    **dict.fromkeys(("1110", "1111", "1112", "1121"), 401),
-    **dict.fromkeys(("500", "1100", "1120", "1200", "1230", "1234"), 500),
-    "1220": 403,
-    "1113": 429,
-    **dict.fromkeys((str(code) for code in range(1302, 1322)), 429),
+#: What stands in a text when the fault is played, or listed, without a subject.
+_SUBJECTS = {
+    "1212": "SSE",
+    "1215": "temperature, top_p",
+    **dict.fromkeys(("1220", "1221", "1222"), "chat/completions"),
+    "1231": "sandbox-request",
+    "1234": "sandbox-1234",
+    "1311": "this model",
+    **dict.fromkeys(RESETS_AFTER_SECONDS, "TIME"),
 }
 
 CODES = tuple(_TEXTS)
 
+#: Where the documents name no HTTP status for a code, its kind suggests one.
+_STATUS_OF_KIND = {"auth": 401, "permission": 403, "rate": 429, "server": 500}
+
 
 def status_of(code: str) -> int:
-    """The HTTP status that carries a business code."""
-    return _STATUSES.get(code, 400)
+    """The HTTP status that carries a business code, or a gateway's word."""
+    from glmcli.codes import find  # the table of all languages: only when something is refused
+
+    entry = find(code)
+    if entry is None:
+        return 400
+    return entry.http_status or _STATUS_OF_KIND.get(entry.kind, 400)
 
 
 def server_text(code: str, subject: str | None = None) -> str:
