@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from glmcli.errors import ConfigError
 from glmcli.integrations import jsonfile
-from glmcli.integrations.files import read_settings
+from glmcli.integrations.files import missing_directories, read_settings
 from glmcli.integrations.jsonfile import JsonDocument, Match, Step
 from glmcli.integrations.tomlfile import TomlDocument
 
@@ -81,7 +81,8 @@ class FileRecord:
 
     `backup` holds the file as it was before our first change (None if there
     was none); `restorable` says that the backup may replace the file as long
-    as its digest is still `after`.
+    as its digest is still `after`. `made` are the directories that we made for
+    it, innermost first.
     """
 
     path: Path
@@ -91,6 +92,7 @@ class FileRecord:
     after: str
     restorable: bool
     done: tuple[Done, ...]
+    made: tuple[Path, ...] = ()
 
 
 def open_document(text: str, format: Format, *, name: str) -> Document:
@@ -121,18 +123,24 @@ def make_record(
     base = open_document(change.before or "", wanted.format, name=str(wanted.path))
     done = tuple(_done(edit, base) for edit in wanted.edits if not (edit.drop and not base.has(edit.path)))
     if earlier is None or not _still_ours(earlier, base):
-        return FileRecord(wanted.path, wanted.format, backup, change.before is None, digest(change.after), True, done)
+        return FileRecord(
+            path=wanted.path,
+            format=wanted.format,
+            backup=backup,
+            created=change.before is None,
+            after=digest(change.after),
+            restorable=True,
+            done=done,
+            made=missing_directories(wanted.path),
+        )
     first = {before.path: before for before in earlier.done}
     merged = {**first, **{each.path: _since(first.get(each.path), each) for each in done}}
-    return FileRecord(
-        wanted.path,
-        wanted.format,
-        earlier.backup,
-        earlier.created,
-        digest(change.after),
+    return replace(
+        earlier,
+        after=digest(change.after),
         # A change of the user's own between our two must survive.
-        earlier.restorable and change.before is not None and digest(change.before) == earlier.after,
-        tuple(merged.values()),
+        restorable=earlier.restorable and change.before is not None and digest(change.before) == earlier.after,
+        done=tuple(merged.values()),
     )
 
 

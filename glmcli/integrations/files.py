@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from glmcli.errors import ConfigError
@@ -43,8 +43,20 @@ def write_private(path: Path, text: str) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def missing_directories(path: Path) -> tuple[Path, ...]:
+    """The directories that writing a file would make, innermost first."""
+    return tuple(parent for parent in path.resolve().parents if not parent.exists())
+
+
+def remove_directories(directories: Sequence[Path]) -> None:
+    """Remove directories that are empty; others stay as they are."""
+    for directory in directories:
+        with suppress(OSError):
+            directory.rmdir()
+
+
 def delete(path: Path) -> None:
-    """Delete a file that may be gone already; directories stay. Raises ConfigError."""
+    """Delete a file that may be gone already. Raises ConfigError."""
     with _as_config_error("delete", path):
         path.resolve().unlink(missing_ok=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from glmcli.errors import ConfigError
 from glmcli.integrations.changes import Done, FileRecord, Format, step_from_json, step_to_json
@@ -53,7 +54,7 @@ class Records:
         )
 
 
-def _list(value: object) -> list[Mapping[str, object]]:
+def _list(value: object) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError("not a list")
     return value
@@ -67,6 +68,7 @@ def _to_json(record: FileRecord) -> dict[str, object]:
         "created": record.created,
         "after": record.after,
         "restorable": record.restorable,
+        "made": [str(directory) for directory in record.made],
         "done": [
             {"path": [step_to_json(step) for step in done.path], "digest": done.digest, "kept_depth": done.kept_depth}
             for done in record.done
@@ -84,6 +86,7 @@ def _from_json(entry: Mapping[str, object]) -> FileRecord:
         after=str(entry["after"]),
         restorable=bool(entry["restorable"]),
         done=tuple(_done_from_json(done) for done in _list(entry["done"])),
+        made=tuple(Path(str(directory)) for directory in _list(entry["made"])),
     )
 
 
