@@ -32,6 +32,9 @@ COMMANDS: dict[str, CommandEntry] = {
         CommandEntry(
             "sandbox", "Run the embedded imitation of the service.", "sandbox", "Set up and mend", ("serve", "faults")
         ),
+        CommandEntry("env", "Print the variables that other clients need.", "env", "Set up and mend"),
+        CommandEntry("exec", "Run a program with the variables that it needs.", "exec", "Set up and mend"),
+        CommandEntry("connect", "Set up a coding tool to use your key.", "connect", "Set up and mend"),
         CommandEntry("completion", "Print the completion script of a shell.", "completion", "Set up and mend"),
     )
 }
