@@ -134,6 +134,15 @@ class Streams:
         except (OSError, ValueError):
             pass
 
+    def write_control(self, codes: str) -> None:
+        """Send control codes of our own to the terminal on stderr; nothing where there is none."""
+        if self.stderr_is_tty:
+            try:
+                self.stderr.write(codes.encode())
+                self.stderr.flush()
+            except (OSError, ValueError):
+                pass
+
     # -- input --------------------------------------------------------------
 
     def read_piped(self) -> str | None:

@@ -18,7 +18,13 @@ Progress = Callable[[int, int], None]
 
 
 class Source(Protocol):
-    """Bytes of known number that can be read more than once."""
+    """Bytes of known number that can be read more than once.
+
+    `file` is the file on disk that holds them, or that can stand for them; None when there is none.
+    """
+
+    @property
+    def file(self) -> Path | None: ...
 
     def length(self) -> int:
         """Number of bytes."""
@@ -32,6 +38,7 @@ class BytesSource:
     """Bytes in memory."""
 
     data: bytes
+    file: None = None
 
     def length(self) -> int:
         return len(self.data)
@@ -48,7 +55,7 @@ class PathSource:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.file = path
         try:
             self._length = path.stat().st_size
         except OSError as error:
@@ -59,14 +66,14 @@ class PathSource:
 
     def chunks(self) -> Iterator[bytes]:
         left = self._length
-        with self.path.open("rb") as file:
+        with self.file.open("rb") as file:
             while chunk := file.read(_READ_BYTES):
                 left -= len(chunk)
                 if left < 0:
                     break
                 yield chunk
         if left:
-            raise UsageError(f"{self.path} changed while it was being sent", hint="try again when nothing writes to it")
+            raise UsageError(f"{self.file} changed while it was being sent", hint="try again when nothing writes to it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +163,7 @@ class MultipartBody:
         for name, value in self.fields:
             words += ["--form-string", quote(f"{name}={value}")]
         for part in self.files:
-            path = part.source.path if isinstance(part.source, PathSource) else "-"
+            path = part.source.file or "-"
             # Quotes are curl's own: a comma or semicolon in a bare name would end it.
             place = str(path).replace("\\", "\\\\").replace('"', '\\"')
             shown = part.filename.replace("\\", "\\\\").replace('"', '\\"')

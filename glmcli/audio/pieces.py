@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -42,7 +42,8 @@ class Piece:
     """A part of a recording as a sound file of its own; its bytes are read when they are sent.
 
     `start` and `end` are seconds in the recording. `ranges` are offsets and
-    lengths in the file at `path`; `head` goes in front of them.
+    lengths in the file at `path`; `head` goes in front of them. `is_whole`
+    says that the piece is all the sound of that file.
     """
 
     path: Path
@@ -51,6 +52,12 @@ class Piece:
     end: float
     head: bytes
     ranges: tuple[tuple[int, int], ...]
+    is_whole: bool = False
+
+    @property
+    def file(self) -> Path | None:
+        """The file on disk that can stand for the piece, if there is one."""
+        return self.path if self.is_whole else None
 
     def length(self) -> int:
         """Bytes of the piece as a file."""
@@ -88,7 +95,8 @@ def plan(path: Path, kind: str) -> list[Piece]:
     Raises WavError or Mp3Error when the file is broken or holds no sound.
     """
     with path.open("rb") as file:
-        return list(_plan_wav(path, file) if kind == "wav" else _plan_mp3(path, file))
+        pieces = list(_plan_wav(path, file) if kind == "wav" else _plan_mp3(path, file))
+    return [replace(pieces[0], is_whole=True)] if len(pieces) == 1 else pieces
 
 
 # -- WAV -------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,7 +63,7 @@ def open_recording(path: Path, *, name: str, environ: Mapping[str, str]) -> Iter
         target = Path(folder) / "converted.wav"
         ffmpeg.convert(program, path, target, name=name, environ=environ)
         try:
-            pieces = tuple(plan(target, "wav"))
+            pieces = tuple(replace(piece, is_whole=False) for piece in plan(target, "wav"))
         except WavError as error:
             raise _with_name(error, name) from None
         yield Recording(name, pieces)

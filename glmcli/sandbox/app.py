@@ -45,6 +45,7 @@ MODULES = (
     "anthropic",
     "tokenizer",
     "monitor",
+    "audio",
 )
 
 #: Requests that are remembered, and bytes of each body.
