@@ -8,7 +8,7 @@ Claude Code's page on docs.z.ai (`ANTHROPIC_AUTH_TOKEN`, `API_TIMEOUT_MS`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from glmcli.api.endpoints import PROVIDERS, VENDOR_PROVIDERS, Plan, Protocol, Provider, Region, Service, Target
@@ -41,7 +41,7 @@ class ClientBases:
 class ClientEnvironment:
     """What a child process gets: variables to set, and names to take away."""
 
-    variables: Mapping[str, str]
+    variables: Mapping[str, str] = field(repr=False)
     unset: tuple[str, ...] = ()
 
     def over(self, environ: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class Edit:
     """One value to put at a path, or to take away from it."""
 
     path: tuple[Step, ...]
-    value: object = None
+    value: object = field(default=None, repr=False)
     drop: bool = False
 
 
@@ -53,8 +53,8 @@ class FileChange:
     """A file before and after; None is a file that does not exist."""
 
     path: Path
-    before: str | None
-    after: str | None
+    before: str | None = field(repr=False)
+    after: str | None = field(repr=False)
 
     @property
     def is_needed(self) -> bool:

@@ -9,12 +9,17 @@ from glmcli.integrations.changes import FileChange
 
 #: `"API_KEY": "value"` and `api_key = "value"`, in JSON and TOML.
 _SECRET_MEMBER = re.compile(
-    r"""(?P<head>["']?(?P<name>[\w.-]*(?:key|token|secret|passw|authorization|cookie|credential)[\w.-]*)["']?\s*[:=]\s*)"""
+    r"""(?P<head>["']?(?P<name>[\w.-]*(?:key|token|secret|passw|authorization|cookie|credential|header)[\w.-]*)["']?\s*[:=]\s*)"""
     r"""(?P<quote>["'])(?P<value>(?:\\.|(?!(?P=quote)).)*)(?P=quote)""",
     re.IGNORECASE,
 )
-# `id.secret` of the vendor, and the common prefixes of other services.
-_SECRET_WORD = re.compile(r"\b[0-9a-fA-F]{32}\.[A-Za-z0-9]{8,}\b|\b(?:sk|pk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{8,}")
+# `id.secret` of the vendor, common prefixes of other services, `--api-key=...`, and a password in a URL.
+_SECRET_WORD = re.compile(
+    r"\b[0-9a-fA-F]{32}\.[A-Za-z0-9]{8,}\b"
+    r"|\b(?:sk|pk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{8,}"
+    r"|(?<=key=)[^\s\"'&<$]+|(?<=token=)[^\s\"'&<$]+"
+    r"|(?<=://)[^/\s\"'@]+:[^/\s\"'@]+(?=@)"
+)
 # A variable's name or a command that prints the key is what a reader wants to see.
 _REFERENCE = re.compile(r"\$?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|\$\{\w+\}|\{(?:env|file):[^}]+\}|!.*|\$\(.*\)")
 _COMMAND_NAMES = frozenset({"apikeyhelper"})

@@ -259,6 +259,9 @@ def test_a_broken_record_is_told(tmp_path: Path) -> None:
         ('"apiKeyHelper": "glm env --key-only"', '"apiKeyHelper": "glm env --key-only"'),
         ('"note": "fedcba9876543210fedcba9876543210.QRSTUVWXYZ123456"', '"note": "<secret>"'),
         ('"apiKey": "AKIAIOSFODNN7EXAMPLE"', '"apiKey": "<secret>"'),
+        ('"args": ["--api-key=abc", "x"]', '"args": ["--api-key=<secret>", "x"]'),
+        ('"proxy": "http://me:pw@proxy:80"', '"proxy": "http://<secret>@proxy:80"'),
+        ('"ANTHROPIC_CUSTOM_HEADERS": "x-api-key: abc"', '"ANTHROPIC_CUSTOM_HEADERS": "<secret>"'),
         ('"model": "glm-5.3"', '"model": "glm-5.3"'),
     ],
 )

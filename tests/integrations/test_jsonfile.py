@@ -156,3 +156,40 @@ def test_setting_and_deleting_restores_the_text(before: dict[str, object], inden
     document.delete(("a new name",))
 
     assert document.text == text
+
+
+GAPS = st.sampled_from(["", " ", "\n", "\n  ", "\r\n\t", " // c\n", "/* b */"])
+SCALARS = st.sampled_from(["1", '"a\\"b // c"', "null", "true", "-1.5e3"])
+
+
+@st.composite
+def layouts(draw: st.DrawFn, depth: int = 0) -> str:
+    """An object as an untidy person writes it: gaps and comments anywhere, trailing commas."""
+    members = []
+    for number in range(draw(st.integers(1 if depth == 0 else 0, 3))):
+        value = draw(SCALARS if depth == 2 else st.one_of(SCALARS, layouts(depth + 1)))
+        gaps = [draw(GAPS) for _ in range(4)]
+        members.append(f'{gaps[0]}"k{number}"{gaps[1]}:{gaps[2]}{value}{gaps[3]}')
+    end = "," + draw(GAPS) if members and draw(st.booleans()) else ""
+    return "{" + (",".join(members) or draw(GAPS)) + end + "}"
+
+
+def remarks(text: str) -> int:
+    return text.count("// c\n") + text.count("/* b */")
+
+
+@given(layouts())
+def test_no_layout_loses_a_comment_or_a_value(text: str) -> None:
+    """Adding to and taking from the untidiest file changes what was meant and nothing else."""
+    document = JsonDocument(text, name="x")
+    before = document.get(())
+    assert isinstance(before, dict)
+
+    document.set(("new", "inner"), {"a": [1]})
+    assert document.get(()) == {**before, "new": {"inner": {"a": [1]}}}
+    document.delete(("new",))
+    assert document.get(()) == before
+    assert remarks(document.text) == remarks(text)
+
+    document.delete(("k0",))
+    assert document.get(()) == {name: value for name, value in before.items() if name != "k0"}
