@@ -9,7 +9,6 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from glmcli.config import paths
 from glmcli.config.paths import find_paths
 from glmcli.errors import ConfigError
 
@@ -51,7 +50,12 @@ def test_folders_equal_those_of_platformdirs(environ: dict[str, str], monkeypatc
 @linux_only
 def test_platformdirs_is_not_loaded_on_linux() -> None:
     """The short cut is one: platformdirs stays unloaded."""
-    code = "import sys; from glmcli.config.paths import find_paths; find_paths({'HOME': '/h'}); print('platformdirs' in sys.modules)"
+    code = """
+import sys
+from glmcli.config.paths import find_paths
+find_paths({"HOME": "/h"})
+print("platformdirs" in sys.modules)
+"""
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
@@ -60,7 +64,7 @@ def test_platformdirs_is_not_loaded_on_linux() -> None:
 
 def test_other_systems_ask_platformdirs(monkeypatch: pytest.MonkeyPatch) -> None:
     """On macOS and Windows platformdirs decides."""
-    monkeypatch.setattr(paths.sys, "platform", "darwin")
+    monkeypatch.setattr("glmcli.config.paths.sys.platform", "darwin")
     theirs = platformdirs.PlatformDirs("glm", appauthor=False)
 
     assert find_paths({"HOME": "/somewhere/else"}).config_dir == theirs.user_config_path
