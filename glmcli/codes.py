@@ -385,6 +385,16 @@ UNKNOWN = _row(
     retryable=False,
 )
 
+#: For 429 with a code that the table lacks: it may be a rate, a balance or a plan.
+UNKNOWN_LIMIT = _row(
+    "",
+    429,
+    RATE,
+    ("the service refuses the call because of a limit", "find out what this key can use: glm doctor"),
+    ("服务因某项限制拒绝了请求", "查看该 Key 可用的端点：glm doctor"),
+    retryable=False,
+)
+
 
 def find(code: str) -> CodeEntry | None:
     """The row of a business code, a gateway's word or an HTTP status; None when unknown."""
@@ -405,11 +415,13 @@ def near(code: str) -> list[str]:
     """Known codes that look like a mistyped one, best first."""
     from difflib import get_close_matches
 
+    code = code.lower()
     known = [*CODES, *GATEWAY_CODES, *STATUSES]
-    similar = get_close_matches(code.lower(), known, n=len(known), cutoff=0.7)
-    return sorted(dict.fromkeys(similar), key=lambda other: -_shared_start(code, other))[:3]
+    similar = get_close_matches(code, known, n=len(known), cutoff=0.7)
+    return sorted(dict.fromkeys(similar), key=lambda other: _likeness(code, other), reverse=True)[:5]
 
 
-def _shared_start(one: str, other: str) -> int:
-    """How many characters two words have in common before they differ."""
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+def _likeness(one: str, other: str) -> tuple[int, int]:
+    """How many characters agree before the first that differs, and in all."""
+    same = [a == b for a, b in zip(one, other, strict=False)]
+    return [*same, False].index(False), sum(same)

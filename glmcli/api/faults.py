@@ -27,6 +27,8 @@ _PHRASES: dict[str, dict[str, str]] = {
         "page": "a proxy answered with a web page instead of the service (HTTP {status})",
         "empty": "the service answered with an empty body (HTTP {status})",
         "garbled": "the service answered with something that is not JSON (HTTP {status})",
+        "label": " ({label})",
+        "said": ": {said}",
         "reset": "; resets at {time}",
         "after": "; the service asks to wait {seconds:g} s",
         "page_hint": "check the base URL, HTTPS_PROXY and the network in between: glm doctor",
@@ -35,6 +37,8 @@ _PHRASES: dict[str, dict[str, str]] = {
         "page": "代理返回了网页，而不是服务的响应（HTTP {status}）",
         "empty": "服务返回了空响应（HTTP {status}）",
         "garbled": "服务返回的内容不是 JSON（HTTP {status}）",
+        "label": "（{label}）",
+        "said": "：{said}",
         "reset": "；{time} 重置",
         "after": "；服务要求等待 {seconds:g} 秒",
         "page_hint": "请检查 base URL、HTTPS_PROXY 和网络：glm doctor",
@@ -101,7 +105,7 @@ def not_json(
     message = _phrase(phrase, language, status=status)
     return _build(
         entry,
-        message=f"{message}: {_shortened(said)}" if said else message,
+        message=message + _phrase("said", language, said=_shortened(said)) if said else message,
         hint=hint,
         code=entry.code if entry.code in codes.CODES else None,
         http_status=status,
@@ -213,20 +217,20 @@ def _entry(fault: Fault, status: int | None, headers: Headers, *, has_reset: boo
     by_type = codes.GATEWAY_CODES.get(fault.type or "")
     if by_type is not None and status in (None, 200, by_type.http_status):
         return by_type
-    entry = codes.UNKNOWN if status is None else codes.of_status(status)
-    # 429 is also balance and plan here: with a code that we do not know, a
-    # repetition needs the word of the server that it is worth it.
-    if fault.code and entry.kind == codes.RATE and "retry-after" not in headers:
-        return entry._replace(retryable=False)
-    return entry
+    # With a code that we do not know, only the server can say that a repetition helps.
+    if status == 429 and fault.code and "retry-after" not in headers:
+        return codes.UNKNOWN_LIMIT
+    return codes.UNKNOWN if status is None else codes.of_status(status)
 
 
 def _message(entry: CodeEntry, label: str | None, said: str, language: str) -> str:
     """Our words, the code, and the server's own words when they say more."""
     meaning = entry.words(language).meaning
     if label is not None:
-        meaning += f"（{label}）" if language == CHINESE else f" ({label})"
-    return f"{meaning}: {_shortened(said)}" if _says_more(said, meaning) else meaning
+        meaning += _phrase("label", language, label=label)
+    if not said or (entry.code == label and not _says_more(said, meaning)):
+        return meaning
+    return meaning + _phrase("said", language, said=_shortened(said))
 
 
 def _says_more(said: str, meaning: str) -> bool:
