@@ -86,13 +86,17 @@ def _dispatch(argv: list[str], app: AppContext) -> int:
 
 
 def _fail(error: BaseException, argv: Sequence[str], app: AppContext) -> int:
-    told, prefix = failure.expected(error, app.environ)
+    told, prefix = failure.expected(error, app.environ, _command_in(argv))
     if app.options.verbose > 1 and not isinstance(error, GlmError):
         app.streams.complain(failure.trace(error, app.environ))
     # The option may stand behind the word that could not be parsed.
     as_json = app.options.json or "--json" in _before_dashes(argv)
     failure.tell(told, app.streams, as_json=as_json, prefix=prefix)
     return told.exit_code
+
+
+def _command_in(argv: Sequence[str]) -> str:
+    return next((f"glm {word}" for word in argv if word in COMMANDS), "glm")
 
 
 def _before_dashes(argv: Sequence[str]) -> Sequence[str]:

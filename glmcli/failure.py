@@ -22,12 +22,15 @@ _KEY = re.compile(r"\b[0-9a-f]{32}\.[A-Za-z0-9]{8,}\b|\bsk-[\w-]{8,}|(?i:(?<=bea
 __all__ = ["NoArgsIsHelpError", "expected", "tell", "trace", "without_keys"]
 
 
-def expected(error: BaseException, environ: Mapping[str, str]) -> tuple[GlmError, str]:
-    """The error to tell for anything that was raised, and the words to put in front of it."""
+def expected(error: BaseException, environ: Mapping[str, str], command: str) -> tuple[GlmError, str]:
+    """The error to tell for anything that was raised, and the words to put in front of it.
+
+    `command` is named where a fault of usage does not say which command it belongs to.
+    """
     if isinstance(error, GlmError):
         return error, "glm"
     if isinstance(error, ClickException):
-        return _from_click(error)
+        return _from_click(error, command)
     if isinstance(error, KeyboardInterrupt):
         return Interrupted("interrupted"), "glm"
     if isinstance(error, OSError) and error.strerror:
@@ -67,10 +70,10 @@ def without_keys(text: str, environ: Mapping[str, str]) -> str:
     return _KEY.sub("[key]", text)
 
 
-def _from_click(error: ClickException) -> tuple[GlmError, str]:
+def _from_click(error: ClickException, command: str) -> tuple[GlmError, str]:
     message, _, suggestion = error.format_message().partition(" Did you mean ")
     context = error.ctx if isinstance(error, ClickUsageError) else None
-    prefix = context.command_path if context else "glm"
+    prefix = context.command_path if context else command
     if isinstance(error, NoSuchOption):
         message, hint = _unknown_option(error, prefix)
     elif suggestion:
@@ -83,13 +86,15 @@ def _from_click(error: ClickException) -> tuple[GlmError, str]:
 def _unknown_option(error: NoSuchOption, prefix: str) -> tuple[str, str]:
     message = f"no such option: {error.option_name}"
     if error.possibilities:
-        return message, f"did you mean {' or '.join(sorted(error.possibilities))}?"
+        return message, f"did you mean {error.possibilities[0]}?"  # the nearest comes first
     return message, f"see {prefix} --help; put -- before words that start with a dash"
 
 
 def _as_our_own(message: str) -> str:
     """Click's sentence in the house's form: lower case first, no final full stop."""
     message = " ".join(message.split())
+    message = re.sub(r"not a valid int\w*( range)?", "not a whole number", message)
+    message = re.sub(r"not a valid float( range)?", "not a number", message)
     return message[:1].lower() + message[1:].rstrip(".")
 
 

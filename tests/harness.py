@@ -201,6 +201,10 @@ class ScriptedServer:
                 self._unexpected.append(f"{method} {path}")
         return self.sandbox(environ, start_response)
 
+    def close(self) -> None:
+        """End every wait of the sandbox (`Server` calls this)."""
+        self.sandbox.close()
+
     def verify(self) -> None:
         """Fail when a scripted reply was not fetched, or an unexpected request came."""
         assert not self._unexpected, f"unexpected requests: {self._unexpected}"

@@ -1,0 +1,113 @@
+"""What a fresh process loads: start-up time, told by modules instead of a clock."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.harness import ScriptedServer
+
+#: Ends like the real thing, but says first what was loaded.
+PROBE = """
+import os, sys
+def leave(code):
+    sys.stderr.flush()
+    with open(os.environ["MODULES"], "w") as file:
+        file.write("\\n".join(sys.modules))
+    really(code)
+really, os._exit = os._exit, leave
+sys.argv[0] = "glm"
+from glmcli.__main__ import main
+main()
+"""
+#: Never needed for an answer in a pipe.
+HEAVY = {
+    "PIL",
+    "asyncio",
+    "importlib.metadata",
+    "keyring",
+    "markdown_it",
+    "platformdirs",
+    "prompt_toolkit",
+    "pydantic",
+    "pygments",
+    "rich",
+    "tomlkit",
+    "tomllib",
+    "tomli_w",
+}
+
+
+@pytest.fixture(scope="module")
+def bare() -> set[str]:
+    """What the interpreter itself loads."""
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", "import sys; print(*sys.modules, sep='\\n')"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+    )
+
+
+def _loaded(tmp_path: Path, *argv: str, input: str = "") -> tuple[set[str], str]:
+    """The modules that one command loaded, and what it printed."""
+    modules = tmp_path / "modules"
+    environ = {**os.environ, "MODULES": str(modules)}
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *argv], input=input, capture_output=True, text=True, env=environ, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return set(modules.read_text().split()), done.stdout
+
+
+def test_version_loads_nothing(bare: set[str], tmp_path: Path) -> None:
+    """`glm --version` costs what the interpreter costs."""
+    loaded, printed = _loaded(tmp_path, "--version")
+    assert printed.startswith("glm ")
+    assert loaded - bare == {"glmcli", "glmcli.__main__", "__future__"}
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["-h"], []], ids=["--help", "-h", "nothing"])
+def test_the_front_page_loads_the_registry_alone(bare: set[str], tmp_path: Path, argv: list[str]) -> None:
+    """`glm --help` is plain data."""
+    loaded, printed = _loaded(tmp_path, *argv)
+    assert "Usage: glm" in printed
+    assert loaded - bare == {"glmcli", "glmcli.__main__", "glmcli.registry", "__future__"}
+
+
+def test_completion_loads_neither_typer_nor_a_command(bare: set[str], tmp_path: Path) -> None:
+    """The Tab key must not be felt."""
+    loaded, printed = _loaded(tmp_path, "--complete", "bash", "chat", "--syst")
+    assert printed == "--system\n"
+    assert not [name for name in loaded if name.startswith(("typer", "glmcli.commands", "httpx"))]
+    assert not {"json", "typing", "dataclasses"} & (loaded - bare)
+
+
+def test_a_command_loads_no_other(tmp_path: Path) -> None:
+    """Exactly one command module is imported, and no HTTP client before it is needed."""
+    loaded, _ = _loaded(tmp_path, "completion", "bash")
+    commands = {name for name in loaded if name.startswith("glmcli.commands.")}
+    assert commands == {"glmcli.commands.completion", "glmcli.commands.options"}
+    assert not {"httpx", *HEAVY} & loaded
+
+
+def test_help_of_a_command_is_plain_text(tmp_path: Path) -> None:
+    """Typer's own help would load rich."""
+    loaded, printed = _loaded(tmp_path, "chat", "--help")
+    assert "Usage: glm chat" in printed
+    assert not {"httpx", "sqlite3", *HEAVY} & loaded
+
+
+def test_a_piped_answer_loads_nothing_heavy(tmp_path: Path, server: ScriptedServer) -> None:
+    """The key in the environment, no file, a pipe: no keyring, no rich, no TOML."""
+    loaded, printed = _loaded(tmp_path, "chat", "hi")
+    assert printed.strip()
+    assert len(server.requests) == 1
+    assert not HEAVY & loaded
+    assert not [name for name in loaded if name.startswith("glmcli.sandbox")]
