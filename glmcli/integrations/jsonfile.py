@@ -142,8 +142,8 @@ class JsonDocument:
         indent = self._own_indent(last.start)
         if indent is None:
             member = self._member(step, value, None)
-            at = last.node.end
-            self._read(self.text[:at] + ", " + member + self.text[at:])
+            at, added = (last.node.end, ", " + member) if last.comma is None else (last.comma + 1, f" {member},")
+            self._read(self.text[:at] + added + self.text[at:])
             return
         member = self.newline + indent + self._member(step, value, indent)
         after = (last.comma if last.comma is not None else last.node.end - 1) + 1
@@ -175,9 +175,10 @@ class JsonDocument:
         if self._own_indent(start) is not None and self._line_ends(end):
             start = self._line_start(start)
         elif not is_last:
-            end = parent.children[index + 1].start
+            gap = self.text[end : parent.children[index + 1].start]
+            end += len(gap) - len(gap.lstrip(" \t"))
         elif previous_comma is not None:
-            start = previous_comma + 1
+            start = self._after_remarks(previous_comma + 1, start)
         text = self.text[:start] + self.text[end:]
         if is_last and child.comma is None and previous_comma is not None:
             text = text[:previous_comma] + text[previous_comma + 1 :]
@@ -187,6 +188,11 @@ class JsonDocument:
         ):
             text = self.text[: parent.start + 1] + self.text[parent.end - 1 :]
         self._read(text)
+
+    def _after_remarks(self, begin: int, end: int) -> int:
+        """The end of the comments in a gap, with the line break that a `//` needs."""
+        gap = self.text[begin:end]
+        return end if "//" in gap else begin + len(gap.rstrip())
 
     # -- layout --------------------------------------------------------------
 

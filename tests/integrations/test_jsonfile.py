@@ -170,7 +170,7 @@ def layouts(draw: st.DrawFn, depth: int = 0) -> str:
         value = draw(SCALARS if depth == 2 else st.one_of(SCALARS, layouts(depth + 1)))
         gaps = [draw(GAPS) for _ in range(4)]
         members.append(f'{gaps[0]}"k{number}"{gaps[1]}:{gaps[2]}{value}{gaps[3]}')
-    end = "," + draw(GAPS) if members and draw(st.booleans()) else ""
+    end = "," + draw(GAPS) if bool(members) and draw(st.booleans()) else ""
     return "{" + (",".join(members) or draw(GAPS)) + end + "}"
 
 
