@@ -201,7 +201,7 @@ def _joined(held: list[mp3.Frame]) -> Iterator[_Range]:
 
 
 def quietest(levels: list[float], pause: int) -> int:
-    """The index in the middle of the quietest `pause` levels; of equals the last.
+    """The index to cut in front of: the middle of the quietest `pause` levels; of equals the last.
 
     Near the ends of the list fewer levels are averaged.
     """
