@@ -121,7 +121,7 @@ _UNDERLINE = re.compile(r"(=+|-+)[ ]*$")
 _RULE = re.compile(r"(?:(?:\*[ ]*){3,}|(?:-[ ]*){3,}|(?:_[ ]*){3,})$")
 _FENCE = re.compile(r"(`{3,})([^`]*)$|(~{3,})(.*)$")
 _MARKER = re.compile(r"([-+*])(?= |$)|(\d{1,9})([.)])(?= |$)")
-_DELIMITERS = re.compile(r"(?![-][ ])[-:|][-:|][-:| ]*$|[-:|][ ]+[-:| ]*$")
+_DELIMITERS = re.compile(r"(?!- )[-:|][-:| ]+$")
 _DELIMITER = re.compile(r":?-+:?$")
 _PIPE = re.compile(r"(?<!\\)\|")
 
@@ -142,7 +142,7 @@ _HTML: list[tuple[re.Pattern[str], re.Pattern[str] | None]] = [
     (re.compile(r"<!\[CDATA\["), re.compile(r"\]\]>")),
     (re.compile(rf"</?(?:{_HTML_BLOCKS})(?=\s|/?>|$)", re.I), None),
 ]
-# Any other tag that stands alone; it cannot end a paragraph.
+# Any other tag that stands alone; it cannot end a paragraph or a table.
 _HTML_TAG = re.compile(rf"(?:<[A-Za-z][A-Za-z0-9-]*(?:{_ATTRIBUTE})*\s*/?>|</[A-Za-z][A-Za-z0-9-]*\s*>)\s*$")
 
 
@@ -370,7 +370,7 @@ class BlockParser:
         for begin, end in _HTML:
             if begin.match(rest):
                 return _Verbatim("html", end=None if is_long else end)
-        if not isinstance(self._leaf, _Paragraph) and _HTML_TAG.match(rest):
+        if not isinstance(self._leaf, _Paragraph | _Table) and _HTML_TAG.match(rest):
             return _Verbatim("html")
         return None
 

@@ -27,7 +27,7 @@ HEADINGS = ("1;4;35", "1;35", "1", "1;3", "1;3", "1;3")
 HEADINGS_WITHOUT_COLOR = ("1;4", "1", "1", "1;3", "1;3", "1;3")
 QUIET = "2"
 
-_SAFE_LINK = re.compile(r"(?:https?://|mailto:)[\x21-\x7e]{1,2000}$", re.I)
+_SAFE_LINK = re.compile(r"(?:https?://|mailto:)[\x21-\x7e]{1,2000}", re.I)
 _BREAK = re.compile(r"<br\s*/?>$", re.I)
 _TOGGLES = {"strong": "1", "em": "3", "s": "9"}
 
@@ -148,7 +148,7 @@ class _Writer:
             del self._sgr[len(self._sgr) - 1 - self._sgr[::-1].index(sgr)]
 
     def _begin_link(self, target: str) -> None:
-        can_click = self._color and not self._links and _SAFE_LINK.match(target) is not None
+        can_click = self._color and not self._links and _SAFE_LINK.fullmatch(target) is not None
         self._links.append((target, len(self._spans), can_click))
         if self._color:
             self._sgr.append(LINK)

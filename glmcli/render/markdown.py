@@ -23,9 +23,11 @@ from glmcli.render.tables import Cell, TableLayout
 from glmcli.render.wrapping import PLAIN, Line, Span, Style, Wrapper, chop, join
 from glmcli.streams import harmless
 
-_SEGMENT = LONG_LINE  # characters of a paragraph that are looked at together, doubled while markup is open
-_LONGEST_SEGMENT = 16 * LONG_LINE  # beyond which markup that is still open is taken for text
+_SEGMENT = LONG_LINE // 2  # characters of a paragraph that are looked at together, doubled while markup is open
+_LONGEST_SEGMENT = 8 * LONG_LINE  # beyond which markup that is still open is taken for text
 _SETTLING_ROWS = 20  # rows that decide how wide the columns of a table are
+
+_NARROW = 8  # columns up to which code is not indented
 
 _TASK_BOX = re.compile(r"\[([ xX])\] ")
 
@@ -75,11 +77,15 @@ class StreamingMarkdown:
         clock: Callable[[], float],
     ) -> None:
         self._write_out = write
+        self._color = color
         self._width, self._height, self._clock = width, height, clock
         self._size = (max(1, width()), max(1, height()))
         self._engine = _Engine(self._size[0], color=color)
         self._region = terminal.LiveRegion()
+        self._source: list[str] = []
         self._final: list[Line] = []  # finished lines not yet written
+        self._written_lines = 0  # finished lines that are
+        self._is_busy = False
         self._is_dirty = False
         self._is_finished = False
         self._due = clock()
@@ -90,14 +96,19 @@ class StreamingMarkdown:
     def feed(self, text: str) -> None:
         """Take more of the answer, cut anywhere; redraw if that is due."""
         if text:
+            self._source.append(text)
+            self._is_busy = True
             self._engine.feed(text)
             self._is_dirty = True
             self.tick()
+            self._is_busy = False
 
     def tick(self) -> None:
         """Redraw if something is waiting to be shown and a redraw is due."""
         if self._is_dirty and self._clock() >= self._due:
+            self._is_busy = True
             self._redraw()
+            self._is_busy = False
 
     def next_redraw_in(self) -> float | None:
         """Seconds until `tick` has something to do; None while there is nothing to show."""
@@ -118,6 +129,8 @@ class StreamingMarkdown:
         """The answer is complete: write all of it and leave the cursor at the start of the next line."""
         if self._is_finished:
             return
+        if self._is_busy:
+            self._recover()
         self.resize()
         self._is_finished, self._is_dirty = True, False
         self._engine.finish()
@@ -128,8 +141,15 @@ class StreamingMarkdown:
         self._write(frame.text + self._region.end())
 
     def interrupt(self) -> None:
-        """The answer stops here: keep what came, as `finish` does."""
+        """The answer stops here, perhaps by an exception in the middle of `feed`: keep what came, as `finish` does."""
         self.finish()
+
+    def _recover(self) -> None:
+        """Read the answer again after Ctrl-C left the engine in the middle of a line."""
+        self._is_busy = False
+        self._engine = _Engine(self._size[0], color=self._color)
+        self._engine.feed("".join(self._source))
+        self._final = self._engine.take()[self._written_lines :]
 
     def _redraw(self) -> None:
         self.resize()
@@ -139,6 +159,7 @@ class StreamingMarkdown:
         if self._is_worth_it(frame, started):
             self._final_bytes += sum(_bytes(line) for line in self._final)
             self._region.accept(frame, has_final=bool(self._final))
+            self._written_lines += len(self._final)
             self._final = []
             self._is_dirty = False
             self._drawn_at = started
@@ -434,13 +455,17 @@ class _Layout:
 
     def _extend_code(self, code: _Code, spans: Line) -> None:
         """Write the rows that the line fills, and keep the last."""
-        *full, code.tail = chop(join(spans), max(1, self._area - len(code.indent)))
-        self._emit([[Span(code.indent), *row] for row in full])
+        indent = self._code_indent(code)
+        *full, code.tail = chop(join(spans), self._area - len(indent))
+        self._emit([[Span(indent), *row] for row in full])
 
     def _end_code_line(self, code: _Code) -> None:
         if code.tail is not None:
-            self._emit([[Span(code.indent), *code.tail] if code.tail else []])
+            self._emit([[Span(self._code_indent(code)), *code.tail] if code.tail else []])
             code.tail = None
+
+    def _code_indent(self, code: _Code) -> str:
+        return code.indent if self._area > _NARROW else ""
 
     def start_table(self, header: list[str], alignments: list[str]) -> None:
         self._begin()
