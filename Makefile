@@ -1,0 +1,67 @@
+# Needs a Python of 3.11 or later, and nothing else: everything goes into $(VENV).
+VENV ?= .venv
+WORKERS ?= auto
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+GENERATORS = $(wildcard scripts/docs*.py)
+export PYTHON
+
+.PHONY: help demo test check format format-check lint types docs docs-check bench build clean
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+demo: $(VENV)/.installed ## Stream an answer from the embedded sandbox; no key, no network.
+	@echo '$$ glm --provider sandbox chat "Hello! What can you do?"'
+	@$(BIN)/glm --provider sandbox chat "Hello! What can you do?"
+
+test: $(VENV)/.test ## Run the tests.
+	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+check: format-check lint types test docs-check ## Everything that CI runs.
+
+format: $(VENV)/.lint ## Format the code.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+format-check: $(VENV)/.lint
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.lint ## Look for mistakes.
+	$(BIN)/ruff check .
+
+types: $(VENV)/.test $(VENV)/.lint ## Check the types.
+	$(BIN)/mypy
+
+docs: $(VENV)/.installed ## Write what is generated from the code.
+	@for script in $(GENERATORS); do $(BIN)/python $$script || exit; done
+
+docs-check: $(VENV)/.installed
+	@for script in $(GENERATORS); do $(BIN)/python $$script --check || exit; done
+
+bench: $(VENV)/.installed ## Measure the start-up against floors in the same run.
+	$(BIN)/python benchmarks/startup.py
+
+build: $(VENV)/.installed ## Build the distributions into dist/.
+	$(PIP) build
+	$(BIN)/python -m build
+
+clean: ## Remove everything that can be made again.
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	python=$$(sh scripts/find-python) && "$$python" -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml
+	$(PIP) --editable .
+	@touch $@
+
+# Dependency groups (PEP 735) are read by pip from 25.1.
+$(VENV)/.pip: $(BIN)/python
+	$(PIP) "pip>=25.1"
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed $(VENV)/.pip
+	$(PIP) --group $*
+	@touch $@
