@@ -411,6 +411,30 @@ def of_status(http_status: int) -> CodeEntry:
     return UNKNOWN if row is None else row
 
 
+def mentioned_in(text: str) -> list[CodeEntry]:
+    """The rows of the codes that a text mentions, in its order: a body, a log line, an error of ours.
+
+    Places where a code surely is one come first; bare numbers count only
+    where there is no such place, and HTTP statuses only after business codes.
+    """
+    import re
+
+    sure = r"""\[(\d{3,4})\]|\bcode\b["\']? ?[:=]? ?["\']?(\w+)|[(（](\d{3,4})[)）]"""
+    words = [match[match.lastindex or 0] for match in re.finditer(sure, text, re.IGNORECASE)]
+    numbers = re.findall(r"(?<![\w.:-])\d{3,4}(?![\w:-]|\.\d)", text)
+    for table, candidates in (
+        (CODES, [word for word in words if word not in STATUSES]),
+        (GATEWAY_CODES, words),
+        (GATEWAY_CODES, re.findall(r"[a-z]+(?:_[a-z]+)+", text.lower())),
+        (CODES, [number for number in numbers if number not in STATUSES]),
+        (STATUSES, [*words, *numbers]),
+    ):
+        found = [table[word] for word in dict.fromkeys(candidates) if word in table]
+        if found:
+            return found
+    return []
+
+
 def near(code: str) -> list[str]:
     """Known codes that look like a mistyped one, best first."""
     from difflib import get_close_matches

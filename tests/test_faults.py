@@ -420,7 +420,10 @@ STATUSES = st.sampled_from([200, 302, 400, 401, 403, 404, 429, 434, 500, 503, 59
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
 #: The words that our parser looks for, so that the search finds its branches.
 NAMES = st.sampled_from(
-    "error code message msg detail type request_id retry_after next_flush_time success status agent_id data".split()
+    [
+        *["error", "code", "message", "msg", "detail", "type", "request_id"],
+        *["retry_after", "next_flush_time", "success", "status", "agent_id", "data"],
+    ]
 )
 TELLING = st.sampled_from(["1302", 1308, 1113.0, "failed", "error", "[1302][x][y]", "2026-09-21 23:07:07", "nan"])
 JSON = st.recursive(
