@@ -15,7 +15,7 @@ from glmcli.integrations.changes import (
     plan_change,
     plan_removal,
 )
-from glmcli.integrations.files import back_up, delete, read_settings, remove_directories, write_private
+from glmcli.integrations.files import back_up, delete, read_settings, remove_directories, write_settings
 from glmcli.integrations.record import Records
 from glmcli.integrations.setup import Place, Setup, Tool, ToolPlan
 
@@ -78,7 +78,7 @@ def _write(tool: str, wanted: FileEdits, change: FileChange, records: Records, s
     # Remembered before it is done: after a crash in between, nothing of the file matches and nothing is undone.
     known[change.path] = make_record(wanted, change, backup=backup, earlier=known.get(change.path))
     records.save(tool, list(known.values()))
-    write_private(change.path, change.after)
+    write_settings(change.path, change.after)
     return Written(change.path, backup)
 
 
@@ -105,7 +105,7 @@ def disconnect(disconnection: Disconnection, records: Records) -> None:
         if change.after is None and change.before is not None:
             delete(change.path)
         elif change.after is not None and change.is_needed:
-            write_private(change.path, change.after)
+            write_settings(change.path, change.after)
         if removal.whole and record.backup is not None:
             delete(record.backup)
         if change.after is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from glmcli.config.files import write_private
 from glmcli.errors import ConfigError
 
 
@@ -26,21 +27,17 @@ def read_settings(path: Path) -> str | None:
         raise ConfigError(f"{path} is not UTF-8 text (byte at offset {error.start}); it was not touched") from None
 
 
-def write_private(path: Path, text: str) -> None:
+def write_settings(path: Path, text: str) -> None:
     """Replace a file atomically, readable by its owner alone.
 
     A symbolic link is followed, so that dotfiles kept elsewhere stay linked.
     Missing directories are made for the owner alone. Raises ConfigError.
     """
-    target = path.resolve()
-    with _as_config_error("write", path):
-        _make_directories(target.parent)
-        temporary = target.with_name(f".{target.name}.glm-{os.getpid()}")
-        try:
-            _write_new(temporary, text)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+    try:
+        write_private(path, text.encode())
+    except ConfigError as error:
+        # The hint of our own files, GLM_HOME, does not help here.
+        raise ConfigError(error.message, hint="mend the cause and try again") from error
 
 
 def missing_directories(path: Path) -> tuple[Path, ...]:
@@ -82,13 +79,6 @@ def _write_new(path: Path, text: str) -> None:
         file.write(text.encode("utf-8"))
         file.flush()
         os.fsync(file.fileno())
-
-
-def _make_directories(directory: Path) -> None:
-    if directory.is_dir():
-        return
-    _make_directories(directory.parent)
-    directory.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from glmcli.config.files import locked, write_private
 from glmcli.errors import ConfigError
 from glmcli.integrations.changes import Done, FileRecord, Format, step_from_json, step_to_json
-from glmcli.integrations.files import read_settings, write_private
+from glmcli.integrations.files import read_settings
 
 
 class Records:
@@ -28,10 +29,11 @@ class Records:
 
     def save(self, tool: str, records: Sequence[FileRecord]) -> None:
         """Replace what is remembered of a tool; an empty sequence forgets it."""
-        tools = {**self._all(), tool: [_to_json(record) for record in records]}
-        if not records:
-            del tools[tool]
-        write_private(self._path, json.dumps({"version": 1, "tools": tools}, indent=2) + "\n")
+        with locked(self._path):
+            tools = {**self._all(), tool: [_to_json(record) for record in records]}
+            if not records:
+                del tools[tool]
+            write_private(self._path, (json.dumps({"version": 1, "tools": tools}, indent=2) + "\n").encode())
 
     def tools(self) -> frozenset[str]:
         """The tools for which something is remembered."""

@@ -19,7 +19,7 @@ from glmcli.integrations.changes import (
     plan_change,
     plan_removal,
 )
-from glmcli.integrations.files import back_up, read_settings, write_private
+from glmcli.integrations.files import back_up, read_settings, write_settings
 from glmcli.integrations.jsonfile import Match
 from glmcli.integrations.record import Records
 from glmcli.integrations.redact import redacted_diff
@@ -32,14 +32,14 @@ def carry_out(wanted: FileEdits, earlier: FileRecord | None = None) -> FileRecor
     assert change.after is not None
     backup = back_up(change.path, change.before, stamp="20261121-120000") if change.before is not None else None
     record = make_record(wanted, change, backup=backup, earlier=earlier)
-    write_private(change.path, change.after)
+    write_settings(change.path, change.after)
     return record
 
 
 def take_back(record: FileRecord) -> FileChange:
     change = plan_removal(record).change
     if change.after is not None:
-        write_private(change.path, change.after)
+        write_settings(change.path, change.after)
     elif change.before is not None:
         change.path.unlink()
     return change
