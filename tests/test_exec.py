@@ -140,6 +140,21 @@ def test_becoming_a_file_that_is_no_program_is_told_too(glm_process: GlmProcess,
     assert "cannot be executed" in result.stderr
 
 
+def test_settings_that_would_win_are_told(glm: Glm, tmp_path: Path) -> None:
+    """Claude Code's own file beats its environment; saying nothing would send the user to another service."""
+    settings = tmp_path / "user" / ".claude" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{"env": {"ANTHROPIC_BASE_URL": "https://other.example"}}')
+    program = tmp_path / "work" / "claude"
+    program.write_text("#!/bin/sh\necho started\n")
+    program.chmod(0o755)
+
+    result = glm("exec", "--", "./claude", env=PLAN)
+
+    assert (result.exit_code, result.stdout) == (0, "started\n")
+    assert f"{settings} sends Claude Code to https://other.example" in result.stderr
+
+
 @pytest.mark.parametrize("argv", [("exec",), ("exec", "--")])
 def test_no_program_is_a_usage_error(glm: Glm, argv: tuple[str, ...]) -> None:
     """With an example that works."""
