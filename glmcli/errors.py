@@ -3,6 +3,7 @@
 GlmError                      1
 ├── UsageError                2   wrong words on the command line
 ├── ConfigError               3   no profile, a broken or unknown setting
+│   └── HistoryError          3   the local database cannot be used
 ├── MissingKey                4   no key anywhere
 ├── ServiceError              *   the service refused: exit code by business code
 │   └── KeyRefused            4   401 and 1000-1005
@@ -84,6 +85,15 @@ class ConfigError(GlmError):
 
     exit_code = ExitCode.CONFIG
     kind = "config"
+
+
+class HistoryError(ConfigError):
+    """The local database is damaged, locked, full, out of reach or from a newer `glm`.
+
+    Its file was not changed. Who can do without it says so once and goes on.
+    """
+
+    kind = "history"
 
 
 class MissingKey(GlmError):

@@ -1,0 +1,181 @@
+"""What the local database keeps, as values. Times are seconds since the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from glmcli.events import Answer, ToolCall, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file or URL that went with a message, by reference.
+
+    `path` is absolute, or a URL, which has no `sha256`.
+    """
+
+    path: str
+    sha256: str | None = None
+    mime: str | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of one side. `seconds` is how long the answer took; `created_at` None means now."""
+
+    role: str
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    interrupted: bool = False
+    created_at: float | None = None
+    request_id: str | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def from_answer(
+        cls, answer: Answer, *, interrupted: bool = False, created_at: float | None = None, seconds: float | None = None
+    ) -> Message:
+        """The message that an answer becomes; `interrupted` when it is not the whole of it."""
+        return cls(
+            role="assistant",
+            content=answer.content,
+            reasoning=answer.reasoning,
+            tool_calls=tuple(answer.tool_calls),
+            model=answer.model,
+            finish_reason=answer.finish_reason,
+            usage=answer.usage,
+            interrupted=interrupted,
+            created_at=created_at,
+            request_id=answer.request_id,
+            seconds=seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What is known of a conversation without reading its messages."""
+
+    id: str
+    title: str
+    model: str | None
+    provider: str | None
+    profile: str | None
+    system: str | None
+    created_at: float
+    updated_at: float
+    message_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A conversation and all of its messages, in order."""
+
+    conversation: Conversation
+    messages: tuple[Message, ...]
+
+    @property
+    def last_answer(self) -> Message | None:
+        """The latest message of the model that holds text."""
+        answers = (message for message in reversed(self.messages) if message.role == "assistant" and message.content)
+        return next(answers, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A piece of text on one line; `marks` are the (start, end) of what was searched for."""
+
+    text: str
+    marks: tuple[tuple[int, int], ...]
+
+    def marked(self, before: str, after: str) -> str:
+        """The text with every mark put between two strings."""
+        parts, done = [], 0
+        for start, end in self.marks:
+            parts += [self.text[done:start], before, self.text[start:end], after]
+            done = end
+        return "".join([*parts, self.text[done:]])
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A message that matches a search; `position` counts from 0, None when it is the title that matches."""
+
+    conversation_id: str
+    title: str
+    position: int | None
+    role: str | None
+    created_at: float
+    snippet: Snippet
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEntry:
+    """One request for the ledger.
+
+    `cost` is money in `currency`; None means unknown, which is not the same as 0.
+    `credits` is what a plan charges instead.
+    """
+
+    command: str
+    provider: str
+    model: str | None = None
+    profile: str | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: float | None = None
+    currency: str | None = None
+    credits: float | None = None
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSum:
+    """A line of the ledger's summary.
+
+    `key` is a local date, a model or a profile, None where the entries named none. `costs` has one sum per
+    currency; `unpriced` counts the requests whose price is unknown, so that a sum is never taken for the whole.
+    `credits` is None when no request had any.
+    """
+
+    key: str | None
+    requests: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    costs: Mapping[str, float] = field(default_factory=dict)
+    unpriced: int = 0
+    credits: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An asynchronous job of the service.
+
+    `remote_id` is None until the service has named the job. `region` and `base_url` say where it lives,
+    whatever the profile has become since.
+    """
+
+    id: str
+    kind: str
+    status: str
+    remote_id: str | None
+    provider: str | None
+    region: str | None
+    base_url: str | None
+    profile: str | None
+    model: str | None
+    request: Mapping[str, object]
+    result: Mapping[str, object] | None
+    output: str | None
+    error: str | None
+    created_at: float
+    updated_at: float
