@@ -425,7 +425,7 @@ def mentioned_in(text: str) -> list[CodeEntry]:
     for table, candidates in (
         (CODES, [word for word in words if word not in STATUSES]),
         (GATEWAY_CODES, words),
-        (GATEWAY_CODES, re.findall(r"[a-z]+(?:_[a-z]+)+", text.lower())),
+        (GATEWAY_CODES, re.findall(r"(?<![a-z_])[a-z]+(?:_[a-z]+)+", text.lower())),
         (CODES, [number for number in numbers if number not in STATUSES]),
         (STATUSES, [*words, *numbers]),
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from glmcli.api.calls import Call, JsonBody
-from glmcli.errors import GlmError, ServiceError
+from glmcli.errors import GlmError
 
 #: Longer texts (a picture as base64) are cut in the wire log, in characters.
 _SHOWN = 2000
@@ -65,8 +65,7 @@ class WireLog:
             self._say(f"< {_shortened(data.decode('utf-8', 'replace').rstrip())}")
 
     def retrying(self, error: GlmError, delay_seconds: float, attempt: int) -> None:
-        code = f" ({error.code})" if isinstance(error, ServiceError) and error.code else ""
-        self._note(f"glm: {error.message}{code}; trying again in {_duration(delay_seconds)} (attempt {attempt + 1})")
+        self._note(f"glm: {error.message}; trying again in {_duration(delay_seconds)} (attempt {attempt + 1})")
 
     def _say(self, line: str) -> None:
         secret = self._hide()
