@@ -140,18 +140,23 @@ def test_becoming_a_file_that_is_no_program_is_told_too(glm_process: GlmProcess,
     assert "cannot be executed" in result.stderr
 
 
-def test_settings_that_would_win_are_told(glm: Glm, tmp_path: Path) -> None:
-    """Claude Code's own file beats its environment; saying nothing would send the user to another service."""
+@pytest.mark.parametrize(
+    ("token", "exit_code", "stdout"),
+    [('"ANTHROPIC_AUTH_TOKEN": "x",', 0, "started\n"), ("", 3, "")],
+    ids=["own", "ours"],
+)
+def test_settings_that_would_win_are_told(glm: Glm, tmp_path: Path, token: str, exit_code: int, stdout: str) -> None:
+    """Claude Code's own file beats its environment; where it names no key, ours is not sent to its service."""
     settings = tmp_path / "user" / ".claude" / "settings.json"
     settings.parent.mkdir()
-    settings.write_text('{"env": {"ANTHROPIC_BASE_URL": "https://other.example"}}')
+    settings.write_text(f'{{"env": {{{token} "ANTHROPIC_BASE_URL": "https://other.example"}}}}')
     program = tmp_path / "work" / "claude"
     program.write_text("#!/bin/sh\necho started\n")
     program.chmod(0o755)
 
     result = glm("exec", "--", "./claude", env=PLAN)
 
-    assert (result.exit_code, result.stdout) == (0, "started\n")
+    assert (result.exit_code, result.stdout) == (exit_code, stdout)
     assert f"{settings} sends Claude Code to https://other.example" in result.stderr
 
 

@@ -15,7 +15,7 @@ import typer
 from glmcli.api.clientenv import ClientEnvironment, Dialect, client_bases, client_environment
 from glmcli.commands.options import command_app, context_of, examples
 from glmcli.context import AppContext
-from glmcli.errors import CommandNotFound, DryRun, NotExecutable, UsageError
+from glmcli.errors import CommandNotFound, ConfigError, DryRun, NotExecutable, UsageError
 from glmcli.streams import Streams
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def run(app: AppContext, options: ExecOptions) -> int:
     program = find_program(options.command[0], app.environ.get("PATH", os.defpath), cwd=app.cwd)
     client_bases(app.target)  # a provider without an address is told before a key is looked for
     environ = _environment(app, options, app.key().reveal()).over(app.environ)
-    if Path(program).stem == "claude":
-        _warn_of_claude_settings(app, environ)
+    if Path(program).stem == "claude" and options.dialect in (Dialect.ALL, Dialect.ANTHROPIC):
+        _check_claude_settings(app, environ)
     if os.name == "posix" and _is_ours(app.streams):
         _become(program, options.command, environ, app.cwd)
     return _run_child(program, options.command, environ, app)
@@ -105,18 +105,22 @@ def _shown(app: AppContext, options: ExecOptions) -> str:
     return " ".join(["env", *removals, *settings, shlex.join(options.command)])
 
 
-def _warn_of_claude_settings(app: AppContext, environ: Mapping[str, str]) -> None:
-    """Say that Claude Code's own settings win over the variables of its environment."""
+def _check_claude_settings(app: AppContext, environ: Mapping[str, str]) -> None:
+    """Say that Claude Code's own settings win over the variables of its environment.
+
+    Raises ConfigError where they would send this key to another service.
+    """
     from glmcli.connecting import place_of
     from glmcli.integrations.claude_code import CLAUDE_CODE
     from glmcli.integrations.detect import detect_tool
 
     state = detect_tool(CLAUDE_CODE, place_of(app))
-    if state.base_url and state.base_url != environ.get("ANTHROPIC_BASE_URL"):
-        app.streams.note(
-            f"{state.path} sends Claude Code to {state.base_url}, whatever the variables say; "
-            "to change the file: glm connect claude-code"
-        )
+    if not state.base_url or state.base_url == environ.get("ANTHROPIC_BASE_URL"):
+        return
+    told = f"{state.path} sends Claude Code to {state.base_url}, whatever the variables say"
+    if state.status == "other service" and state.key is None:
+        raise ConfigError(f"{told}, and this key with it", hint="set it up for this service: glm connect claude-code")
+    app.streams.note(f"{told}; to change the file: glm connect claude-code")
 
 
 def _is_ours(streams: Streams) -> bool:
