@@ -60,6 +60,8 @@ def run(
         return _fail(KeyboardInterrupt(), argv, app)
     except (Exception, KeyboardInterrupt) as error:
         return _fail(error, argv, app)
+    finally:
+        app.close()
 
 
 def _words(argv: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from glmcli.config.model import Config, DirectoryFile, Settings
     from glmcli.config.paths import Paths
     from glmcli.history import History
+    from glmcli.prompter import Prompter
     from glmcli.sandbox.app import Sandbox
 
 _NO_KEY = Secret("", "nowhere")
@@ -43,8 +44,16 @@ class AppContext:
         self.streams = streams or Streams(environ=self._environ)
         self._cwd = cwd
         self._key: Secret | None = None
+        self._clients: list[Client] = []
         self.now: Callable[[], float] = time.time
         self.sleep: Callable[[float], None] = time.sleep
+
+    def close(self) -> None:
+        """Close what was opened; nothing is opened for it."""
+        for client in self._clients:
+            client.close()
+        if "history" in self.__dict__:
+            self.history.close()
 
     # -- configuration ---------------------------------------------------------
 
@@ -103,6 +112,13 @@ class AppContext:
 
         return choose_language(self.environ)
 
+    @cached_property
+    def prompter(self) -> Prompter:
+        """Asks the person at the terminal."""
+        from glmcli.prompter import Prompter
+
+        return Prompter(self.streams, no_input=self.options.no_input)
+
     # -- the service -------------------------------------------------------------
 
     def key(self) -> Secret:
@@ -150,7 +166,7 @@ class AppContext:
             verbosity=self.options.verbose,
             hide=lambda: (key or self._key or _NO_KEY).reveal(),
         )
-        return Client(
+        client = Client(
             ClientOptions(
                 target=target,
                 authorize=self._authorizer(key),
@@ -164,6 +180,8 @@ class AppContext:
                 sleep=self.sleep,
             )
         )
+        self._clients.append(client)
+        return client
 
     def _authorizer(self, key: Secret | None) -> Callable[[Call], Mapping[str, str]]:
         def authorize(call: Call) -> Mapping[str, str]:

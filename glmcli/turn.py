@@ -96,10 +96,11 @@ def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = 
         else:
             yield events_of_answer(chat.create(request))
 
+    events = advised(batches(), request.model)
     if _is_live(app, thinking):
-        turn = _live_turn(app, batches(), show_reasoning=thinking == "show")
+        turn = _live_turn(app, events, show_reasoning=thinking == "show")
     else:
-        turn = run_turn(batches(), _plain_renderer(app, thinking))
+        turn = run_turn(events, _plain_renderer(app, thinking))
     if app.streams.stdout_is_tty and app.streams.stderr_is_tty and not app.options.json:
         _write_usage(app, turn)
     return turn
@@ -116,6 +117,19 @@ def chat_resource(app: AppContext) -> ChatCompletions | Messages:
     from glmcli.api.resources.chat import ChatCompletions
 
     return ChatCompletions(app.client)
+
+
+def advised(batches: Iterator[list[Event]], model: str) -> Iterator[list[Event]]:
+    """The same batches; an unknown model (1211) is told together with the ids that it resembles."""
+    try:
+        yield from batches
+    except ServiceError as error:
+        if error.code in ("1211", "model_not_found"):
+            from glmcli.api.catalog import nearest
+
+            meant = ", ".join(nearest(model))
+            error.hint = f"did you mean {meant}? `glm models` lists what is known" if meant else error.hint
+        raise
 
 
 def told(app: AppContext, turn: Turn) -> None:

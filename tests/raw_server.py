@@ -63,6 +63,8 @@ def _read_request(connection: socket.socket) -> bytes:
         if not piece:
             return data
         data += piece
+        if data.startswith(b"\x16"):  # a TLS greeting has no blank line
+            return data
     head, _, body = data.partition(b"\r\n\r\n")
     length = 0
     for line in head.split(b"\r\n"):

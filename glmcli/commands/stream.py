@@ -27,7 +27,7 @@ from glmcli.commands.options import command_app, context_of, examples
 from glmcli.context import AppContext
 from glmcli.errors import UsageError
 from glmcli.render.answers import AnswerRenderer, JsonLinesRenderer, ReasoningRenderer, TextRenderer
-from glmcli.turn import chat_resource, run_turn, told
+from glmcli.turn import advised, chat_resource, run_turn, told
 
 app = command_app()
 
@@ -81,7 +81,7 @@ def run(app: AppContext, options: ChatOptions) -> None:
         raise UsageError("there is no prompt", hint='glm stream "your question", or pipe it in')
     request = build_request(app, options, [{"role": "user", "content": prompt}])
     batches = chat_resource(app).stream(request, merge=not app.options.json)
-    turn = run_turn(batches, _renderer(app, options))
+    turn = run_turn(advised(batches, request.model), _renderer(app, options))
     told(app, turn)
 
 
