@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.harness import TEST_KEY, Glm
@@ -133,6 +136,22 @@ def test_consent_is_asked_at_a_terminal(glm: Glm, user: Path) -> None:
     agreed = glm("connect", "codex", input=b"y\n", env=PLAN, tty=True)
     assert agreed.exit_code == 0
     assert (user / ".codex/config.toml").exists()
+
+
+def test_ctrl_c_at_the_question_writes_nothing(user: Path) -> None:
+    """On a real terminal: the diff, the question, and exit 130."""
+    child = pexpect.spawn(
+        sys.executable, ["-m", "glmcli", "connect", "codex"], env={**os.environ, **PLAN}, timeout=20, encoding="utf-8"
+    )
+    child.expect_exact("Set up Codex this way? [y/N]")
+    assert TEST_KEY not in (child.before or "")
+
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.close()
+
+    assert child.exitstatus == 130
+    assert list(user.iterdir()) == []
 
 
 def test_by_reference_no_file_holds_the_key(glm: Glm, user: Path) -> None:

@@ -278,7 +278,7 @@ def _may_write(app: AppContext, options: ConnectOptions, question: str) -> bool:
         return False
     if options.yes:
         return True
-    if app.options.no_input or not app.streams.stdin_is_tty:
+    if not app.prompter.can_ask:
         raise UsageError("there is nobody to agree to the change", hint="look at it with --dry-run, then add --yes")
     if app.prompter.confirm(question):
         return True
