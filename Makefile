@@ -53,15 +53,15 @@ clean: ## Remove everything that can be made again.
 $(BIN)/python:
 	python=$$(sh scripts/find-python) && "$$python" -m venv $(VENV)
 
-$(VENV)/.installed: $(BIN)/python pyproject.toml
-	$(PIP) --editable .
-	@touch $@
-
-# Dependency groups (PEP 735) are read by pip from 25.1.
+# Dependency groups (PEP 735) are read by pip from 25.1; the launcher of an older one imports re at every start.
 $(VENV)/.pip: $(BIN)/python
 	$(PIP) "pip>=25.1"
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed $(VENV)/.pip
+$(VENV)/.installed: $(VENV)/.pip pyproject.toml
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
 	$(PIP) --group $*
 	@touch $@

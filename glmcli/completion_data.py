@@ -44,7 +44,7 @@ GLOBAL: tuple[tuple[tuple[str, ...], str, str], ...] = (
 
 TREE: dict[str, Node] = {
     '': {
-        'commands': (('chat', 'Ask a model, or hold a conversation.'), ('stream', 'Ask a model and pipe the raw answer as it arrives.'), ('transcribe', 'Turn speech into text, of any length.'), ('sandbox', 'Run the embedded imitation of the service.'), ('env', 'Print the variables that other clients need.'), ('exec', 'Run a program with the variables that it needs.'), ('connect', 'Set up a coding tool to use your key.'), ('completion', 'Print the completion script of a shell.')),
+        'commands': (('chat', 'Ask a model, or hold a conversation.'), ('stream', 'Ask a model and pipe the raw answer as it arrives.'), ('transcribe', 'Turn speech into text, of any length.'), ('explain', 'Explain an error code of the service.'), ('sandbox', 'Run the embedded imitation of the service.'), ('env', 'Print the variables that other clients need.'), ('exec', 'Run a program with the variables that it needs.'), ('connect', 'Set up a coding tool to use your key.'), ('completion', 'Print the completion script of a shell.')),
         'options': (),
         'arguments': (),
     },
@@ -101,6 +101,13 @@ TREE: dict[str, Node] = {
             (('--set',), 'text', 'Set another request field; the value is JSON or text.'),
         ),
         'arguments': ('file',),
+    },
+    'explain': {
+        'commands': (),
+        'options': (
+            (('--list', '-l'), '', 'List every code.'),
+        ),
+        'arguments': ('text',),
     },
     'sandbox': {
         'commands': (('serve', 'Serve the sandbox on a loopback address until Ctrl-C.'), ('faults', 'List the faults that the sandbox can play.')),
