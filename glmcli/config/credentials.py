@@ -313,21 +313,23 @@ _COMMAND_HINT = "try the command by itself, then: glm profile login NAME --store
 
 
 def _missing(candidates: Sequence[KeyCandidate], settings: Settings) -> MissingKey:
-    provider = settings.provider.value.name
     if len(candidates) == 1 and "flag --key-" in candidates[0].source:
         return MissingKey(f"{candidates[0].source} holds no key", hint=_hint_for_flag(candidates[0]))
     tried = ", ".join(candidate.source for candidate in candidates) or "nowhere to look"
-    profile = settings.profile.value
-    stored = [c for c in candidates if c.kind == "stored"]
-    if profile and stored:
-        hint = f"glm profile login {profile}"
-    else:
-        variable = settings.provider.value.own_variable or "GLM_API_KEY"
-        hint = f"run glm onboard, or: export {variable}=..."
-    return MissingKey(f"no key for {provider} (looked at: {tried})", hint=hint)
+    provider = settings.provider.value
+    return MissingKey(f"no key for {provider.name} (looked at: {tried})", hint=_hint_for_profile(settings))
 
 
 def _hint_for_flag(candidate: KeyCandidate) -> str:
     if candidate.kind == "stdin":
         return 'pipe the key in: printf %s "$KEY" | glm ... --key-stdin'
     return f"export {candidate.reference}=..., or name another variable with --key-env"
+
+
+def _hint_for_profile(settings: Settings) -> str:
+    reference = settings.key_reference or ""
+    if reference.startswith("env:"):
+        return f"export {reference.removeprefix('env:')}=... (or: glm profile login {settings.profile.value})"
+    if reference:
+        return f"glm profile login {settings.profile.value}"
+    return f"run glm onboard, or: export {settings.provider.value.own_variable or 'GLM_API_KEY'}=..."

@@ -17,16 +17,16 @@ def clean_key(text: str, source: str, notice: Callable[[str], None]) -> str:
     """
     key = text.removesuffix("\n").removesuffix("\r")
     stripped = _unwrapped(key)
-    if stripped != key:
-        notice(f"glm: ignored white space or quotes around the key ({source})")
+    if not stripped:
+        raise ConfigError(f"the key ({source}) is empty", hint="copy the key again, whole and alone")
     for position, character in enumerate(stripped, 1):
         if not "!" <= character <= "~":
             raise ConfigError(
                 f"the key ({source}) has a character that no key has: {_name_of(character)} at position {position}",
                 hint="copy the key again, whole and alone",
             )
-    if not stripped:
-        raise ConfigError(f"the key ({source}) is empty", hint="copy the key again, whole and alone")
+    if stripped != key:
+        notice(f"glm: ignored white space or quotes around the key ({source})")
     return stripped
 
 
