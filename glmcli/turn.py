@@ -113,10 +113,10 @@ def chat_resource(app: AppContext) -> ChatCompletions | Messages:
     if app.settings.protocol.value is Protocol.ANTHROPIC:
         from glmcli.api.resources.messages import Messages
 
-        return Messages(app.client)
+        return Messages(app.client, language=app.language)
     from glmcli.api.resources.chat import ChatCompletions
 
-    return ChatCompletions(app.client)
+    return ChatCompletions(app.client, language=app.language)
 
 
 def advised(batches: Iterator[list[Event]], model: str) -> Iterator[list[Event]]:

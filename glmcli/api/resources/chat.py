@@ -106,8 +106,9 @@ def check(request: ChatRequest) -> None:
 class ChatCompletions:
     """`POST /chat/completions` of any provider that speaks the OpenAI dialect."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, *, language: str = "en") -> None:
         self._caller = caller
+        self._language = language
 
     def create(self, request: ChatRequest) -> Answer:
         """One whole answer. Raises what `Caller.send` raises."""
@@ -131,7 +132,7 @@ class ChatCompletions:
             if "json" in content_type:  # a server that does not stream answers whole
                 yield events_of_answer(answer_from_bytes(b"".join(reply.chunks())))
                 return
-            yield from events_of_stream(reply.chunks(), ChunkParser(merge=merge))
+            yield from events_of_stream(reply.chunks(), ChunkParser(merge=merge, language=self._language))
 
     def _call(self, request: ChatRequest, *, stream: bool) -> Call:
         headers = {"Accept": "text/event-stream"} if stream else None
@@ -143,10 +144,11 @@ class ChatCompletions:
 class ChunkParser:
     """Turns server-sent events of chat completions into our events."""
 
-    def __init__(self, *, merge: bool) -> None:
+    def __init__(self, *, merge: bool, language: str = "en") -> None:
         self.done = False
         self.finished = False
         self._merge = merge
+        self._language = language
         self._started = False
 
     def feed(self, server_events: Sequence[ServerEvent]) -> list[Event]:
@@ -197,7 +199,7 @@ class ChunkParser:
     def _raise(self, chunk: dict[str, Any]) -> None:
         from glmcli.api.faults import error_from_event
 
-        raise error_from_event(chunk)
+        raise error_from_event(chunk, self._language)
 
 
 def _tool_deltas(delta: Mapping[str, Any]) -> list[Event]:

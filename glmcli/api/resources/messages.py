@@ -48,8 +48,9 @@ _FINISH_REASONS = {
 class Messages:
     """`POST /v1/messages` of the vendor's Anthropic base, or of a compatible router."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, *, language: str = "en") -> None:
         self._caller = caller
+        self._language = language
 
     def create(self, request: ChatRequest) -> Answer:
         """One whole answer. Raises what `Caller.send` raises."""
@@ -64,7 +65,7 @@ class Messages:
             if "json" in reply.headers.get("content-type", ""):
                 yield events_of_answer(answer_from_message(json.loads(b"".join(reply.chunks()))))
                 return
-            yield from events_of_stream(reply.chunks(), MessageParser(merge=merge))
+            yield from events_of_stream(reply.chunks(), MessageParser(merge=merge, language=self._language))
 
 
 def _call(request: ChatRequest, *, stream: bool) -> Call:
@@ -193,10 +194,11 @@ def _object(arguments: object) -> object:
 class MessageParser:
     """Turns the events of a Messages stream into ours."""
 
-    def __init__(self, *, merge: bool) -> None:
+    def __init__(self, *, merge: bool, language: str = "en") -> None:
         self.done = False
         self.finished = False
         self._merge = merge
+        self._language = language
         self._usage = Usage()
 
     def feed(self, server_events: Sequence[ServerEvent]) -> list[Event]:
@@ -213,7 +215,7 @@ class MessageParser:
         if kind == "error" or "error" in chunk:
             from glmcli.api.faults import error_from_event
 
-            raise error_from_event(chunk)
+            raise error_from_event(chunk, self._language)
         if kind == "content_block_delta":
             self._delta(whole(chunk, "index") or 0, mapping(chunk, "delta"), events)
         elif kind == "content_block_start":
