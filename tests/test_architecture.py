@@ -41,6 +41,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "completion",
                 "config.credentials",
                 "config.dotenv",
+                "config.editing",
                 "config.profiles",
                 "config.store",
                 "history",

@@ -8,24 +8,20 @@ many and never a profile without one.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, MutableMapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from glmcli.api.endpoints import PROVIDERS, find_provider, normalise_base_url
-from glmcli.api.endpoints import Protocol as Dialect
 from glmcli.config.credentials import open_store
+from glmcli.config.editing import change_table, change_values, check_profile, check_reference, table_in
 from glmcli.config.files import Notice, quiet
 from glmcli.config.model import Config, Profile, Secret
-from glmcli.config.resolve import AUTHS, no_such_profile
-from glmcli.config.schema import KEY_REFERENCE, PROFILE_KEYS
-from glmcli.config.store import edit_config, load_config, parse_config
-from glmcli.errors import ConfigError
+from glmcli.config.resolve import no_such_profile
+from glmcli.config.schema import PROFILE_KEYS, split_key
+from glmcli.config.store import edit_config, load_config
+from glmcli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from glmcli.config.paths import Paths
-
-Table = MutableMapping[str, Any]
 
 _NAME = re.compile(r"\w[\w.@+-]{0,63}")
 
@@ -41,17 +37,16 @@ def save_profile(
     """
     check_name(profile.name)
     check_profile(profile, allow_http=allow_http)
+    where = ("profiles", profile.name)
     with edit_config(paths.config_file, notice=notice) as document:
-        profiles = _table(document, "profiles")
-        is_new = profile.name not in profiles
-        changes = _update(_table(profiles, profile.name), _wanted(profile), f"profile {profile.name}: ")
+        profiles = table_in(document, "profiles")
+        is_first = not profiles
+        table = table_in(profiles, profile.name)
+        changes = change_table(table, _wanted(profile), where)
         if profile.chat:
-            chat = _table(profiles[profile.name], "chat")
-            changes += _update(chat, profile.chat, f"profile {profile.name}: chat.")
-        if is_new:
-            changes.insert(0, f"profile {profile.name} is new")
-        if make_default or "default_profile" not in document:
-            changes += _make_default(document, profile.name)
+            changes += change_table(table_in(table, "chat"), profile.chat, (*where, "chat"))
+        if make_default or (is_first and "default_profile" not in document):
+            changes += change_table(document, {"default_profile": profile.name})
     return changes
 
 
@@ -63,23 +58,14 @@ def set_values(
     Raises ConfigError when a value does not fit or there is no such profile.
     """
     find_profile(load_config(paths.config_file), name)
-    with edit_config(paths.config_file, notice=notice) as document:
-        table = _table(_table(document, "profiles"), name)
-        changes: list[str] = []
-        for key, value in values.items():
-            owner, last = (_table(table, "chat"), key[5:]) if key.startswith("chat.") else (table, key)
-            changes += _update(owner, {last: value}, f"profile {name}: {key.removesuffix(last)}")
-        if not table.get("chat", True):
-            del table["chat"]
-        check_profile(parse_config(document.as_string(), paths.config_file).profiles[name], allow_http=allow_http)
-    return changes
+    places = {("profiles", name, *split_key(key)): value for key, value in values.items()}
+    return change_values(paths.config_file, places, allow_http=allow_http, notice=notice)
 
 
-def make_default(paths: Paths, name: str, *, notice: Notice = quiet) -> list[str]:
-    """Use a profile when none is named. Raises ConfigError when there is no such profile."""
+def use_profile(paths: Paths, name: str, *, notice: Notice = quiet) -> list[str]:
+    """Make a profile the default. Returns what changed. Raises ConfigError when there is no such profile."""
     find_profile(load_config(paths.config_file), name)
-    with edit_config(paths.config_file, notice=notice) as document:
-        return _make_default(document, name)
+    return change_values(paths.config_file, {("default_profile",): name}, notice=notice)
 
 
 def rename_profile(paths: Paths, old: str, new: str, *, notice: Notice = quiet) -> None:
@@ -93,21 +79,21 @@ def rename_profile(paths: Paths, old: str, new: str, *, notice: Notice = quiet) 
     if key is not None:
         open_store(str(profile.key), paths, keyring_backend=profile.keyring_backend).save(new, key)
     with edit_config(paths.config_file, notice=notice) as document:
-        _rename_key(_table(document, "profiles"), old, new)
+        profiles = table_in(document, "profiles")
+        profiles[new] = profiles.pop(old)
         if document.get("default_profile") == old:
             document["default_profile"] = new
-    delete_key(profile, paths)
+    _forget_key(profile, paths, notice)
 
 
 def delete_profile(paths: Paths, name: str, *, notice: Notice = quiet) -> None:
     """Forget a profile and the key that is stored for it. Raises ConfigError."""
     profile = find_profile(load_config(paths.config_file), name)
-    delete_key(profile, paths)
     with edit_config(paths.config_file, notice=notice) as document:
-        profiles = _table(document, "profiles")
-        profiles.pop(name, None)
+        table_in(document, "profiles").pop(name, None)
         if document.get("default_profile") == name:
             document.pop("default_profile")
+    _forget_key(profile, paths, notice)
 
 
 def find_profile(config: Config, name: str) -> Profile:
@@ -136,36 +122,50 @@ def store_key(kind: str, profile_name: str, secret: Secret | None, paths: Paths)
     return kind, getattr(store, "backend", None)
 
 
-def change_key(paths: Paths, name: str, kind: str, secret: Secret | None, *, notice: Notice = quiet) -> Profile:
+def reference_to(store: str, *, variable: str | None = None, command: str | None = None) -> str:
+    """The kind of store that options name: `env` and `command` need to be told of what.
+
+    Raises UsageError when they are not.
+    """
+    if store == "env":
+        if not variable:
+            raise UsageError("--store env needs the name of a variable", hint="add --key-env NAME")
+        return f"env:{variable}"
+    if store == "command":
+        if not command:
+            raise UsageError("--store command needs a command", hint="add --key-command 'pass show glm'")
+        return f"command:{command}"
+    return store
+
+
+def change_key(paths: Paths, name: str, kind: str, secret: Secret | None, *, notice: Notice = quiet) -> list[str]:
     """Replace the key of a profile, in the same store or another one; the old store forgets its key.
 
-    Raises ConfigError; the old key is then still in place.
+    Returns what changed in `config.toml`. Raises ConfigError; the old key is
+    then still in place.
     """
     before = find_profile(load_config(paths.config_file), name)
     reference, backend = store_key(kind, name, secret, paths)
-    after = replace(before, key=reference, keyring_backend=backend)
-    save_profile(paths, after, allow_http=True, notice=notice)
-    if (before.key, before.keyring_backend) != (reference, backend):
-        _forget_moved(before, after, paths, notice)
-    return after
-
-
-def _forget_moved(before: Profile, after: Profile, paths: Paths, notice: Notice) -> None:
-    same_store = before.key == after.key and before.key != "keyring"
-    if same_store:
-        return
-    try:
-        delete_key(before, paths)
-    except ConfigError as error:
-        notice(f"glm: the old key could not be deleted: {error.message}")
+    changes = set_values(paths, name, {"key": reference, "keyring_backend": backend}, allow_http=True, notice=notice)
+    if before.key != reference:
+        _forget_key(before, paths, notice)
+    return changes
 
 
 def remove_key(paths: Paths, name: str, *, notice: Notice = quiet) -> bool:
     """Delete the key of a profile and the reference to it; whether a key was stored. Raises ConfigError."""
     profile = find_profile(load_config(paths.config_file), name)
     was_stored = delete_key(profile, paths)
-    save_profile(paths, replace(profile, key=None, keyring_backend=None), allow_http=True, notice=notice)
+    set_values(paths, name, {"key": None, "keyring_backend": None}, allow_http=True, notice=notice)
     return was_stored
+
+
+def _forget_key(profile: Profile, paths: Paths, notice: Notice) -> None:
+    """Delete a key that is no longer referred to; a store that fails must not stop what is done already."""
+    try:
+        delete_key(profile, paths)
+    except ConfigError as error:
+        notice(f"glm: the old key of profile {profile.name} could not be deleted: {error.message}")
 
 
 def read_key(profile: Profile, paths: Paths) -> str | None:
@@ -194,76 +194,9 @@ def check_name(name: str) -> None:
         )
 
 
-def check_reference(reference: str) -> None:
-    """Refuse what is no reference to a key, without showing it. Raises ConfigError."""
-    if not KEY_REFERENCE.fullmatch(reference):
-        raise ConfigError(
-            "a key is kept in one of: keyring, file, env:NAME, command:CMD", hint="for example: --store env:ZAI_API_KEY"
-        )
-
-
-def check_profile(profile: Profile, *, allow_http: bool = False) -> None:
-    """Refuse values that no command could use. Raises ConfigError."""
-    provider = find_provider(profile.provider)
-    if profile.key is not None:
-        check_reference(profile.key)
-    if profile.auth not in AUTHS:
-        raise ConfigError(f"unknown auth {profile.auth!r}", hint=f"choose one of {', '.join(AUTHS)}")
-    if profile.protocol is not None and profile.protocol not in tuple(Dialect):
-        raise ConfigError(f"unknown protocol {profile.protocol!r}", hint=f"choose one of {', '.join(Dialect)}")
-    if provider is PROVIDERS["custom"] and not profile.base_url:
-        raise ConfigError("provider custom needs a base URL", hint="add: base_url=https://...")
-    if profile.base_url:
-        normalise_base_url(profile.base_url, allow_http=allow_http)
-
-
-# -- tables ----------------------------------------------------------------------
-
-
 def _wanted(profile: Profile) -> dict[str, object]:
     """The keys of a profile as they should stand; the defaults need not be written."""
     values: dict[str, object] = {key: getattr(profile, key) for key in PROFILE_KEYS}
     if values["auth"] == "bearer":
         values["auth"] = None
     return values
-
-
-def _update(table: Table, values: Mapping[str, object], prefix: str) -> list[str]:
-    changes: list[str] = []
-    for key, value in values.items():
-        before = table.get(key)
-        if value is None and before is not None:
-            del table[key]
-            changes.append(f"{prefix}{key} {before} removed")
-        elif value is not None and value != before:
-            table[key] = value
-            changes.append(f"{prefix}{key} {before} -> {value}" if before is not None else f"{prefix}{key} {value}")
-    return changes
-
-
-def _make_default(document: Table, name: str) -> list[str]:
-    if document.get("default_profile") == name:
-        return []
-    document["default_profile"] = name
-    return [f"default profile: {name}"]
-
-
-def _table(parent: Table, key: str) -> Table:
-    """The table below `parent`, made when it is missing."""
-    if key not in parent:
-        parent[key] = _new_table(parent, is_super_table=key == "profiles")
-    found = parent[key]
-    assert isinstance(found, MutableMapping)
-    return found
-
-
-def _new_table(parent: Table, *, is_super_table: bool) -> Table:
-    import tomlkit
-    from tomlkit.items import InlineTable
-
-    # `profiles = {}` on one line takes no table with a header.
-    return tomlkit.inline_table() if isinstance(parent, InlineTable) else tomlkit.table(is_super_table)
-
-
-def _rename_key(table: Table, old: str, new: str) -> None:
-    table[new] = table.pop(old)
