@@ -31,7 +31,7 @@ lint: $(VENV)/.lint ## Look for mistakes.
 	$(BIN)/ruff check .
 
 types: $(VENV)/.test $(VENV)/.lint ## Check the types.
-	$(BIN)/mypy
+	$(BIN)/mypy glmcli tests scripts benchmarks
 
 docs: $(VENV)/.installed ## Write what is generated from the code.
 	@for script in $(GENERATORS); do $(BIN)/python $$script || exit; done
