@@ -1,16 +1,14 @@
-"""What `chat` and `stream` have in common: parameters, prompt, request."""
+"""What `chat` and `stream` have in common: parameters and the prompt."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glmcli.errors import ConfigError, UsageError
+from glmcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from glmcli.api.resources.chat import ChatRequest
     from glmcli.context import AppContext
 
 Prompt = Annotated[
@@ -47,28 +45,6 @@ Set = Annotated[
     typer.Option("--set", help="Set another request field; the value is JSON or text.", metavar="KEY=VALUE"),
 ]
 
-THINKING_CHOICES = ("show", "hide", "only")
-
-
-@dataclass(frozen=True, slots=True)
-class ChatOptions:
-    """The options of one question, as given; None where nothing was said."""
-
-    prompt: tuple[str, ...] = ()
-    model: str | None = None
-    system: str | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    stop: tuple[str, ...] = ()
-    think: str | None = None
-    thinking: str | None = None
-    json_mode: bool = False
-    stream: bool = True
-    user_id: str | None = None
-    request_id: str | None = None
-    assignments: tuple[str, ...] = ()
-
 
 def read_prompt(app: AppContext, words: tuple[str, ...]) -> str | None:
     """The prompt: arguments, then a blank line, then what is piped in.
@@ -86,109 +62,3 @@ def read_prompt(app: AppContext, words: tuple[str, ...]) -> str | None:
     if streams.stdin_is_tty and not words:
         return None
     raise UsageError("the prompt is empty", hint='give it as an argument or pipe it in: glm chat "your question"')
-
-
-def build_request(app: AppContext, options: ChatOptions, messages: list[dict[str, object]]) -> ChatRequest:
-    """The request for these messages: options first, then the profile's defaults.
-
-    Raises UsageError for values that the service is documented to refuse, and
-    ConfigError when no model is known.
-    """
-    from glmcli.api.assignments import parse_assignments
-    from glmcli.api.resources.chat import ChatRequest, check
-
-    defaults = Defaults(app)
-    stop = options.stop or defaults.texts("stop")
-    if len(stop) > 1:
-        raise UsageError(f"--stop was given {len(stop)} times", hint="the service takes one stop text")
-    model = resolve_model(app, options.model)
-    request = ChatRequest(
-        model=model,
-        messages=with_system(messages, options.system or defaults.text("system")),
-        temperature=defaults.number("temperature") if options.temperature is None else options.temperature,
-        top_p=defaults.number("top_p") if options.top_p is None else options.top_p,
-        max_tokens=defaults.whole("max_tokens") if options.max_tokens is None else options.max_tokens,
-        stop=stop[0] if stop else None,
-        thinking=thinking_for(app, model, options.think or defaults.text("think")),
-        json_mode=options.json_mode,
-        request_id=options.request_id,
-        user_id=options.user_id or defaults.text("user_id"),
-        extra=parse_assignments(options.assignments) if options.assignments else {},
-    )
-    if app.target.base_url is None:
-        check(request)
-    return request
-
-
-def resolve_model(app: AppContext, flag: str | None) -> str:
-    """The model to ask: the flag (or its alias), the settings, the provider's default."""
-    settings = app.settings
-    if flag:
-        return settings.aliases.get(flag, flag)
-    model = settings.model.value
-    if not model:
-        raise ConfigError(
-            f"provider {settings.provider.value.name!r} has no default model",
-            hint="name one with --model, GLM_MODEL or in the profile",
-        )
-    return model
-
-
-def with_system(messages: list[dict[str, object]], system: str | None) -> list[dict[str, object]]:
-    """The messages behind a system message, if there is one."""
-    return [{"role": "system", "content": system}, *messages] if system else messages
-
-
-def thinking_for(app: AppContext, model: str, level: str | None) -> dict[str, object]:
-    """The fields for `--think`; says once when the level had to be replaced."""
-    if level is None:
-        return {}
-    from glmcli.api.thinking import LEVELS, thinking_fields
-
-    if level not in LEVELS:
-        raise UsageError(f"--think {level!r} is unknown", hint=f"choose one of {', '.join(LEVELS)}")
-    wanted = thinking_fields(model, level)
-    if wanted.note:
-        app.streams.note(f"glm: {wanted.note}")
-    return wanted.fields
-
-
-class Defaults:
-    """Chat defaults from `.glm.toml` and the profile, each in its type."""
-
-    def __init__(self, app: AppContext) -> None:
-        self._chat = app.settings.chat
-
-    def text(self, name: str) -> str | None:
-        """A string, or None."""
-        value = self._value(name)
-        return value if isinstance(value, str) else None
-
-    def number(self, name: str) -> float | None:
-        """A number, or None."""
-        value = self._value(name)
-        return float(value) if isinstance(value, int | float) else None
-
-    def whole(self, name: str) -> int | None:
-        """An integer, or None."""
-        value = self._value(name)
-        return value if isinstance(value, int) else None
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        """A list of strings; a lone string counts as one."""
-        value = self._value(name)
-        if isinstance(value, str):
-            return (value,)
-        return tuple(str(item) for item in value) if isinstance(value, list) else ()
-
-    def _value(self, name: str) -> object:
-        sourced = self._chat.get(name)
-        return sourced.value if sourced is not None else None
-
-
-def thinking_choice(app: AppContext, flag: str | None, *, default: str) -> str:
-    """`show`, `hide` or `only`: the option, the profile's word, the default."""
-    choice = flag or Defaults(app).text("thinking") or default
-    if choice not in THINKING_CHOICES:
-        raise UsageError(f"--thinking {choice!r} is unknown", hint=f"choose one of {', '.join(THINKING_CHOICES)}")
-    return choice

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from glmcli.asking import ChatOptions, build_request, thinking_choice
 from glmcli.commands.chat_options import (
-    ChatOptions,
     JsonMode,
     MaxTokens,
     Model,
@@ -19,9 +19,7 @@ from glmcli.commands.chat_options import (
     Think,
     TopP,
     UserId,
-    build_request,
     read_prompt,
-    thinking_choice,
 )
 from glmcli.commands.options import command_app, context_of, examples
 from glmcli.context import AppContext
