@@ -51,9 +51,6 @@ def run(
         return _dispatch(_words(argv), app)
     except typer.Exit as stop:
         return stop.exit_code
-    except DryRun as dry:
-        streams.write_line(dry.command)
-        return ExitCode.OK
     except BrokenPipeError:
         return ExitCode.OK  # the reader had enough, as `| head` does
     except (typer.Abort, EOFError):
@@ -84,16 +81,20 @@ def _dispatch(argv: list[str], app: AppContext) -> int:
     except failure.NoArgsIsHelpError as error:
         app.streams.write(help_page(error.ctx))
         return ExitCode.OK
+    except DryRun as dry:
+        app.streams.write_line(dry.command)
+        return ExitCode.OK
     return result if isinstance(result, int) else ExitCode.OK
 
 
 def _fail(error: BaseException, argv: Sequence[str], app: AppContext) -> int:
-    told, prefix = failure.expected(error, app.environ, _command_in(argv))
+    told, prefix = failure.expected(error, _command_in(argv))
+    secrets = app.secrets()
     if app.options.verbose > 1 and not isinstance(error, GlmError):
-        app.streams.complain(failure.trace(error, app.environ))
+        app.streams.complain(failure.trace(error, secrets))
     # The option may stand behind the word that could not be parsed.
     as_json = app.options.json or "--json" in _before_dashes(argv)
-    failure.tell(told, app.streams, as_json=as_json, prefix=prefix)
+    failure.tell(told, app.streams, as_json=as_json, prefix=prefix, secrets=secrets)
     return told.exit_code
 
 

@@ -69,6 +69,14 @@ class AppContext:
 
         return environment_with_file(self._environ, self.options.env_file)
 
+    def secrets(self) -> Mapping[str, str]:
+        """What is known without looking anything up and must not be told: the environment and the key.
+
+        Safe to call when `--env-file` is the very thing that failed.
+        """
+        known = self.__dict__.get("environ", self._environ)
+        return {**known, "KEY": self._key.reveal()} if self._key is not None else known
+
     @cached_property
     def cwd(self) -> Path:
         """The working directory."""
@@ -217,4 +225,4 @@ class AppContext:
         """The local database, opened when first used."""
         from glmcli.history import History
 
-        return History(self.paths.history_file)
+        return History(self.paths.history_file, notice=self.streams.note, now=lambda: self.now())

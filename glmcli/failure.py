@@ -22,7 +22,7 @@ _KEY = re.compile(r"\b[0-9a-f]{32}\.[A-Za-z0-9]{8,}\b|\bsk-[\w-]{8,}|(?i:(?<=bea
 __all__ = ["NoArgsIsHelpError", "expected", "tell", "trace", "without_keys"]
 
 
-def expected(error: BaseException, environ: Mapping[str, str], command: str) -> tuple[GlmError, str]:
+def expected(error: BaseException, command: str) -> tuple[GlmError, str]:
     """The error to tell for anything that was raised, and the words to put in front of it.
 
     `command` is named where a fault of usage does not say which command it belongs to.
@@ -35,23 +35,33 @@ def expected(error: BaseException, environ: Mapping[str, str], command: str) -> 
         return Interrupted("interrupted"), "glm"
     if isinstance(error, OSError) and error.strerror:
         return _from_system(error), "glm"
-    return _unexpected(error, environ), "glm"
+    return _unexpected(error), "glm"
 
 
-def tell(error: GlmError, streams: Streams, *, as_json: bool, prefix: str = "glm") -> None:
-    """Write the failure to stderr; a failure is never silenced by `--quiet`."""
+def tell(
+    error: GlmError, streams: Streams, *, as_json: bool, prefix: str = "glm", secrets: Mapping[str, str] | None = None
+) -> None:
+    """Write the failure to stderr; a failure is never silenced by `--quiet`.
+
+    `secrets` is an environment whose keys are taken out of the text: a message may quote what was typed.
+    """
+    secrets = secrets or {}
     if as_json:
         import json
 
-        streams.complain(json.dumps({"error": error.to_json()}, ensure_ascii=False))
+        told = {
+            name: without_keys(value, secrets) if isinstance(value, str) else value
+            for name, value in error.to_json().items()
+        }
+        streams.complain(json.dumps({"error": told}, ensure_ascii=False))
         return
-    hints = [f"  {line}" for line in (error.hint or "").splitlines()]
-    if not streams.may_color(stderr=True):
-        streams.complain("\n".join([f"{prefix}: {error.message}", *hints]))
-        return
-    painted = [f"{_RED}{prefix}:{_PLAIN} {harmless(error.message)}"]
-    painted += [f"{_DIM}{harmless(hint)}{_PLAIN}" for hint in hints]
-    streams.complain_styled("\n".join(painted))
+    message = harmless(without_keys(error.message, secrets))
+    hints = [f"  {harmless(without_keys(line, secrets))}" for line in (error.hint or "").splitlines()]
+    if streams.may_color(stderr=True):
+        prefix, hints = f"{_RED}{prefix}:{_PLAIN}", [f"{_DIM}{hint}{_PLAIN}" for hint in hints]
+    else:
+        prefix = f"{prefix}:"
+    streams.complain_styled("\n".join([f"{prefix} {message}", *hints]))
 
 
 def trace(error: BaseException, environ: Mapping[str, str]) -> str:
@@ -107,8 +117,8 @@ def _from_system(error: OSError) -> GlmError:
     return GlmError(f"the system refused: {reason}", hint="for the details add -vv")
 
 
-def _unexpected(error: BaseException, environ: Mapping[str, str]) -> GlmError:
-    said = " ".join(without_keys(str(error), environ).split())
+def _unexpected(error: BaseException) -> GlmError:
+    said = " ".join(str(error).split())
     return GlmError(
         f"unexpected {type(error).__name__}: {said}" if said else f"unexpected {type(error).__name__}",
         hint="this is a fault of glm; for the details run it again as: glm -vv ...",

@@ -324,6 +324,24 @@ def test_a_traceback_only_with_vv_and_never_with_keys(glm: Glm, probe: Probe) ->
         assert "$ZAI_API_KEY" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "argv", [[TEST_KEY], ["completion", "bash", TEST_KEY], ["--json", TEST_KEY]], ids=["command", "argument", "--json"]
+)
+def test_a_key_in_the_wrong_place_is_not_repeated(glm: Glm, argv: list[str]) -> None:
+    """Someone who pastes a key where a word belongs does not find it in the log of a CI."""
+    result = glm(*argv)
+    assert result.exit_code == 2
+    assert TEST_KEY not in result.stderr
+    assert "[key]" in result.stderr
+
+
+def test_a_broken_env_file_is_told_once(glm: Glm, probe: Probe) -> None:
+    """Telling the failure does not stumble over its cause."""
+    result = glm("--env-file", "missing.env", "chat", "hi")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "missing.env" in result.stderr
+
+
 # -- help and greeting -------------------------------------------------------
 
 

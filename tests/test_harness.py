@@ -45,7 +45,7 @@ def test_stores_a_key(home):
 
 
 def test_command_tells_a_key(glm):
-    glm(TEST_KEY)
+    glm("--provider", "sandbox", "chat", f"echo:{TEST_KEY}")
 
 
 def test_leaves_the_machine():
