@@ -270,7 +270,8 @@ def open_store(
         return KeyringStore(keyring_backend)
     if kind == "file":
         return FileStore(paths.credentials_file, notice=notice)
-    raise ConfigError(f"unknown store {kind!r} for keys", hint="choose one of keyring, file, env:NAME, command:CMD")
+    # Not repeated: it may be a key that stands in the wrong place.
+    raise ConfigError("there is no such store for keys", hint="choose one of keyring, file, env:NAME, command:CMD")
 
 
 def run_key_command(command: str, environ: Mapping[str, str], *, limit_seconds: float = COMMAND_LIMIT_SECONDS) -> str:

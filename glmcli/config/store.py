@@ -38,6 +38,13 @@ def load_config(path: Path, *, notice: Notice | None = None) -> Config:
     return parse_config(text, path)
 
 
+def read_config_text(path: Path) -> str:
+    """`config.toml` as it stands, checked; empty when there is none. Raises ConfigError."""
+    text = _read_text(path) or ""
+    parse_config(text, path)
+    return text
+
+
 def parse_config(text: str, path: Path) -> Config:
     """The Config that a text makes; `path` is for messages. Raises ConfigError."""
     document = _parse_toml(text, path)
@@ -99,6 +106,16 @@ def environment_with_file(environ: Mapping[str, str], file: Path) -> FileEnviron
     if text is None:
         raise ConfigError(f"there is no env file {file}", hint="name an existing file with --env-file")
     return FileEnvironment(environ, parse_dotenv(text, str(file)), str(file))
+
+
+def replace_config(path: Path, before: str, after: str, *, notice: Notice = quiet) -> None:
+    """Replace the whole text, if it still is `before`. Raises ConfigError; the file is then untouched."""
+    parse_config(after, path)
+    with locked(path):
+        if (_read_text(path) or "") != before:
+            raise ConfigError(f"{path} was changed by another glm meanwhile", hint="run: glm config edit")
+        write_private(path, after.encode())
+    repair_modes(path, notice)
 
 
 @contextmanager
