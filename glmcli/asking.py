@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from glmcli.errors import ConfigError, UsageError
+from glmcli.errors import ConfigError, HistoryError, UsageError
 
 if TYPE_CHECKING:
     from glmcli.api.resources.chat import ChatRequest
@@ -93,10 +93,20 @@ def thinking_for(app: AppContext, model: str, level: str | None) -> dict[str, ob
 
     if level not in LEVELS:
         raise UsageError(f"--think {level!r} is unknown", hint=f"choose one of {', '.join(LEVELS)}")
-    wanted = thinking_fields(model, level)
+    wanted = thinking_fields(model, level, refused=_is_known_to_refuse(app, model, level))
     if wanted.note:
         app.streams.note(f"glm: {wanted.note}")
     return wanted.fields
+
+
+def _is_known_to_refuse(app: AppContext, model: str, level: str) -> bool:
+    """Whether this model was seen to refuse thinking levels; a database out of order means no."""
+    if level in ("off", "auto") or not app.paths.history_file.exists():
+        return False
+    try:
+        return app.history.notes.get(f"refuses effort: {model}") is not None
+    except HistoryError:
+        return False
 
 
 class Defaults:

@@ -6,7 +6,7 @@ A file is recognised by its content; its name only helps where content cannot te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -54,16 +54,15 @@ class Attachment:
     text: str | None = None
 
 
-def open_attachment(word: str, *, spool: Callable[[], Path]) -> Attachment:
-    """The attachment that a word on the command line means: a file, a URL, or `-`.
+def open_attachment(word: str, *, name: str | None = None) -> Attachment:
+    """The attachment that a word on the command line means: a file or a URL.
 
-    `spool` copies standard input to a file and returns its path. Raises
-    UsageError for what cannot be read, is of no known kind, or is too large.
+    Raises UsageError for what cannot be read, is of no known kind, or is too large.
     """
     if urlsplit(word).scheme in ("http", "https"):
         return _from_url(word)
-    path = spool() if word == "-" else Path(word).expanduser()
-    name = "standard input" if word == "-" else path.name
+    path = Path(word).expanduser()
+    name = name or path.name
     try:
         if path.is_dir():
             raise UsageError(f"{word} is a directory", hint="attach its files one by one: -a a.png -a b.png")

@@ -117,3 +117,28 @@ def cost_usd(model_id: str, *, prompt: int, cached: int, completion: int) -> flo
     price = model.price
     cached_price = price.cached if price.cached is not None else price.input
     return ((prompt - cached) * price.input + cached * cached_price + completion * price.output) / 1_000_000
+
+
+#: Credits per 10,000 tokens: input, cached input, output (docs.z.ai devpack/overview, since 2026-07-30).
+_CREDIT_WEIGHTS = {"glm-5.3": (6.9, 1.7, 24.0), "glm-5.3-flash": (2.3, 0.56, 8.0)}
+_UTC8_SECONDS = 8 * 3600
+
+
+def plan_credits(model_id: str, *, prompt: int, cached: int, completion: int, at: float) -> float | None:
+    """Credits that a Coding Plan counts for a request at epoch seconds `at`; None when unknown.
+
+    Outside the peak (Monday to Friday, 14:00 to 18:00 UTC+8) half is counted.
+    """
+    weights = _CREDIT_WEIGHTS.get(PLAN_SERVES.get(model_id, model_id))
+    if weights is None:
+        return None
+    new, hit, out = weights
+    used = ((prompt - cached) * new + cached * hit + completion * out) / 10_000
+    return used if is_peak(at) else used / 2
+
+
+def is_peak(at: float) -> bool:
+    """Whether epoch seconds fall into the vendor's peak hours."""
+    days, second_of_day = divmod(int(at) + _UTC8_SECONDS, 86400)
+    weekday = (days + 3) % 7  # the epoch began on a Thursday; Monday is 0
+    return weekday < 5 and 14 <= second_of_day // 3600 < 18

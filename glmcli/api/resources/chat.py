@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glmcli.api.calls import Call, Caller, json_body
-from glmcli.api.endpoints import Service
+from glmcli.api.endpoints import Region, Service
 from glmcli.api.fields import mapping, mappings, text, whole
 from glmcli.api.sse import ServerEvent
 from glmcli.api.streaming import events_of_stream, merged, read_chunk
@@ -101,6 +101,13 @@ def check(request: ChatRequest) -> None:
             raise UsageError(
                 f"{flag} has {len(value)} characters", hint=f"the service takes {shortest} to {longest} characters"
             )
+
+
+def web_search_tool(region: Region, *, count: int = 10) -> dict[str, object]:
+    """The search tool with its results asked for; the engine's name depends on the region (`api/chat.md` section 4)."""
+    engine = "search_pro" if region is Region.CN else "search_pro_jina"
+    search = {"enable": True, "search_engine": engine, "search_result": True, "count": count}
+    return {"type": "web_search", "web_search": search}
 
 
 class ChatCompletions:

@@ -1,0 +1,347 @@
+"""A conversation: its messages, its tools, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from glmcli.api.endpoints import Plan
+from glmcli.asking import ChatOptions, build_request, resolve_model
+from glmcli.errors import GlmError, HistoryError, ServiceError
+from glmcli.turn import Turn, ask
+
+if TYPE_CHECKING:
+    from glmcli.api.resources.chat import ChatRequest
+    from glmcli.attachments import Attachment
+    from glmcli.context import AppContext
+    from glmcli.events import Answer, ToolCall
+    from glmcli.history.model import Message, Transcript
+    from glmcli.toolbox import Toolbox
+
+WireMessage = dict[str, Any]
+
+
+@dataclass(slots=True)
+class SessionSetup:
+    """How a conversation is held.
+
+    `may_run` is asked before each call of a tool. `thinking` is `show`,
+    `hide` or `only`. `log` False keeps nothing.
+    """
+
+    options: ChatOptions
+    thinking: str
+    toolbox: Toolbox | None = None
+    may_run: Callable[[ToolCall], bool] = lambda call: True
+    max_rounds: int = 10
+    web_search: bool = False
+    log: bool = True
+    title: str | None = None
+    copy_attachments: bool = False
+
+
+class Session:
+    """Asks, remembers, and writes down.
+
+    `messages` are in the service's form, without the system message. A
+    question that fails leaves no trace in them.
+    """
+
+    def __init__(self, app: AppContext, setup: SessionSetup, *, transcript: Transcript | None = None) -> None:
+        self.app = app
+        self.setup = setup
+        self.messages: list[WireMessage] = []
+        self.conversation_id: str | None = None
+        self.last_turn: Turn | None = None
+        self._log_failed = False
+        if transcript is not None:
+            self._resume(transcript)
+
+    @property
+    def model(self) -> str:
+        """The model that the next question goes to."""
+        return resolve_model(self.app, self.setup.options.model)
+
+    def change(self, **options: Any) -> None:
+        """Change options (`model`, `system`, `think`, ...) for the questions to come."""
+        self.setup.options = replace(self.setup.options, **options)
+
+    def ask(self, prompt: str, attachments: Sequence[Attachment] = ()) -> Turn:
+        """One question and its answer, with as many rounds of tools as it takes.
+
+        Raises what happens before anything of an answer came; a later failure
+        stands in the turn.
+        """
+        content: object = prompt
+        if attachments:
+            from glmcli.attachments import message_content
+
+            content = message_content(prompt, attachments, self.app.target.provider.region)
+            self._use_seeing_model({attachment.kind for attachment in attachments})
+        return self._answer({"role": "user", "content": content}, prompt, attachments)
+
+    def retry(self) -> Turn:
+        """Ask the last question again. Raises GlmError when there is none."""
+        start = self._last_question()
+        question = self.messages[start]
+        earlier = self.messages[start:]
+        del self.messages[start:]
+        try:
+            return self._answer(question, None, ())
+        except BaseException:
+            self.messages.extend(earlier)
+            raise
+
+    def undo(self) -> str:
+        """Take the last question and its answer back; returns the question's text."""
+        start = self._last_question()
+        text = plain_text(self.messages[start]["content"])
+        del self.messages[start:]
+        if self.conversation_id is not None:
+            identity = self.conversation_id
+            self._keep(lambda: self.app.history.undo_turn(identity))
+        return text
+
+    def clear(self) -> None:
+        """Begin a new conversation with the same options."""
+        self.messages.clear()
+        self.conversation_id = None
+        self.last_turn = None
+
+    # -- asking ------------------------------------------------------------------
+
+    def _last_question(self) -> int:
+        for index in range(len(self.messages) - 1, -1, -1):
+            if self.messages[index]["role"] == "user":
+                return index
+        raise GlmError("there is no question yet")
+
+    def _answer(self, question: WireMessage, prompt: str | None, attachments: Sequence[Attachment]) -> Turn:
+        """Ask and log. `prompt` None means that the question stands in the log already."""
+        start = len(self.messages)
+        self.messages.append(question)
+        kept: list[Message] = []
+        try:
+            turn = self._rounds(kept)
+        except BaseException:
+            del self.messages[start:]
+            raise
+        if len(self.messages) == start + 1:  # nothing came
+            del self.messages[start:]
+        else:
+            self._log(prompt, attachments, kept)
+        self.last_turn = turn
+        return turn
+
+    def _rounds(self, kept: list[Message]) -> Turn:
+        """Ask until the model has no more calls. Appends to `messages` and `kept`."""
+        toolbox = self.setup.toolbox
+        count = 0
+        while True:
+            turn = self._one_turn()
+            self._take(turn, kept)
+            calls = turn.answer.tool_calls
+            if turn.failure is not None or not calls or toolbox is None or not toolbox.can_run:
+                return turn
+            count += 1
+            if count > self.setup.max_rounds:
+                turn.failure = GlmError(
+                    f"stopped after {self.setup.max_rounds} rounds of tool calls", hint="allow more with --max-rounds N"
+                )
+                return turn
+            for call in calls:
+                self._run_tool(call, toolbox, kept)
+
+    def _one_turn(self) -> Turn:
+        request = self._request()
+        try:
+            return ask(self.app, request, thinking=self.setup.thinking, stream=self.setup.options.stream)
+        except ServiceError as error:
+            if error.code != "1210" or "reasoning_effort" not in request.thinking:
+                raise
+        self._remember_refusal(request.model)
+        return ask(self.app, self._request(), thinking=self.setup.thinking, stream=self.setup.options.stream)
+
+    def _request(self) -> ChatRequest:
+        request = build_request(self.app, self.setup.options, self.messages)
+        tools = [*(self.setup.toolbox.tools if self.setup.toolbox else ()), *self._search_tool()]
+        if not tools:
+            return request
+        from glmcli.api.catalog import find_model
+
+        known = find_model(request.model)
+        return replace(request, tools=tools, tool_stream=known is not None and known.tool_stream)
+
+    def _search_tool(self) -> list[dict[str, object]]:
+        if not self.setup.web_search:
+            return []
+        from glmcli.api.resources.chat import web_search_tool
+
+        return [web_search_tool(self.app.target.provider.region)]
+
+    def _remember_refusal(self, model: str) -> None:
+        """The model knows no effort after all: say so once, and do not try again."""
+        self.app.streams.note(f"glm: {model} refuses thinking levels; asking with thinking switched on only")
+        self._keep(lambda: self.app.history.notes.set(f"refuses effort: {model}", "1"))
+
+    def _take(self, turn: Turn, kept: list[Message]) -> None:
+        """Add an answer to the conversation; a stopped one without its unfinished calls."""
+        from glmcli.history.model import Message
+
+        answer = turn.answer
+        if turn.failure is not None:
+            answer = replace(answer, tool_calls=[])
+        if answer.content or answer.tool_calls:
+            self.messages.append(assistant_message(answer, keep_reasoning=self._keeps_reasoning(answer)))
+            kept.append(Message.from_answer(answer, interrupted=turn.failure is not None, seconds=turn.seconds))
+
+    def _keeps_reasoning(self, answer: Answer) -> bool:
+        """Whether the endpoint expects earlier thinking back, unmodified (`api/chat.md` section 5)."""
+        provider = self.app.target.provider
+        if provider.name == "custom":
+            return False
+        asked = any("clear_thinking=false" in pair for pair in self.setup.options.assignments)
+        return provider.plan is Plan.CODING or bool(answer.tool_calls) or asked
+
+    def _run_tool(self, call: ToolCall, toolbox: Toolbox, kept: list[Message]) -> None:
+        from glmcli.history.model import Message
+        from glmcli.toolbox import run_call
+
+        if self.setup.may_run(call):
+            self.app.streams.note(f"glm: calling {call.name}({call.arguments})")
+            result = run_call(toolbox, call)
+        else:
+            result = "error: the user did not allow this call"
+        self.messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
+        kept.append(Message(role="tool", content=result, tool_call_id=call.id))
+
+    def _use_seeing_model(self, kinds: set[str]) -> None:
+        """Switch to a model that can read what is attached, and name it."""
+        from glmcli.api.catalog import can_read
+        from glmcli.attachments import seeing_model
+
+        model = self.model
+        blind = [kind for kind in sorted(kinds - {"text"}) if can_read(model, kind) is False]
+        if blind and self.app.target.base_url is None:
+            seeing = seeing_model(self.app.target.provider)
+            self.app.streams.note(f"glm: {model} cannot read a {blind[0]}; asking {seeing}")
+            self.change(model=seeing)
+
+    # -- keeping -------------------------------------------------------------------
+
+    @property
+    def _is_logged(self) -> bool:
+        return self.setup.log and not self.app.settings.no_log.value
+
+    def _log(self, prompt: str | None, attachments: Sequence[Attachment], answers: list[Message]) -> None:
+        if not self._is_logged:
+            return
+        from glmcli.history.model import Message
+
+        def write() -> None:
+            history = self.app.history
+            if prompt is None:
+                if self.conversation_id is not None:
+                    history.undo_answer(self.conversation_id)
+                    history.append(self.conversation_id, *answers)
+                return
+            kept = tuple(_kept_attachment(attachment) for attachment in attachments)
+            if self.setup.copy_attachments:
+                for attachment in kept:
+                    history.attachments.keep(attachment)
+            question = Message(role="user", content=prompt, attachments=kept)
+            if self.conversation_id is None:
+                self.conversation_id = self._start()
+            history.append(self.conversation_id, question, *answers)
+
+        self._keep(write)
+
+    def _start(self) -> str:
+        settings, options = self.app.settings, self.setup.options
+        return self.app.history.start(
+            title=self.setup.title,
+            model=self.model,
+            provider=settings.provider.value.name,
+            profile=settings.profile.value,
+            system=options.system,
+        ).id
+
+    def _keep(self, write: Callable[[], object]) -> None:
+        """Write to the database; when that fails the conversation goes on, with one notice."""
+        if self._log_failed or not self._is_logged:
+            return
+        try:
+            write()
+        except HistoryError as error:
+            self._log_failed = True
+            self.app.streams.note(f"glm: this conversation is not kept: {error.message}")
+
+    def _resume(self, transcript: Transcript) -> None:
+        self.conversation_id = transcript.conversation.id
+        if self.setup.options.model is None and transcript.conversation.model:
+            self.change(model=transcript.conversation.model)
+        if self.setup.options.system is None and transcript.conversation.system:
+            self.change(system=transcript.conversation.system)
+        for message in transcript.messages:
+            self.messages.append(self._wire(message))
+
+    def _wire(self, message: Message) -> WireMessage:
+        """A kept message in the service's form."""
+        if message.role == "tool":
+            return {"role": "tool", "tool_call_id": message.tool_call_id, "content": message.content}
+        if message.role == "assistant":
+            from glmcli.events import Answer
+
+            answer = Answer(message.content, message.reasoning, tool_calls=list(message.tool_calls))
+            return assistant_message(answer, keep_reasoning=self._keeps_reasoning(answer))
+        if not message.attachments:
+            return {"role": message.role, "content": message.content}
+        from glmcli.attachments import message_content
+
+        found = [attachment for kept in message.attachments for attachment in self._reopened(kept)]
+        return {
+            "role": "user",
+            "content": message_content(message.content, found, self.app.target.provider.region),
+        }
+
+    def _reopened(self, kept: Any) -> list[Attachment]:
+        """An attachment of an earlier day, if its file is still what it was."""
+        from glmcli.attachments import open_attachment
+
+        place = kept.path if kept.sha256 is None else self.app.history.attachments.locate(kept)
+        if place is None:
+            self.app.streams.note(f"glm: {kept.path} is gone or has changed; the conversation goes on without it")
+            return []
+        return [open_attachment(str(place))]
+
+
+def _kept_attachment(attachment: Attachment) -> Any:
+    from pathlib import Path
+
+    from glmcli.history.attachments import describe
+    from glmcli.history.model import Attachment as Kept
+
+    if attachment.url is not None:
+        return Kept(path=attachment.url)
+    return describe(Path(str(attachment.path)), mime=attachment.mime)
+
+
+def assistant_message(answer: Answer, *, keep_reasoning: bool) -> WireMessage:
+    """An answer as the message that goes back with the next question."""
+    message: WireMessage = {"role": "assistant", "content": answer.content}
+    if keep_reasoning and answer.reasoning:
+        message["reasoning_content"] = answer.reasoning
+    if answer.tool_calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in answer.tool_calls
+        ]
+    return message
+
+
+def plain_text(content: object) -> str:
+    """The text of a message's content, whichever form it has."""
+    if isinstance(content, list):
+        return "\n".join(str(part["text"]) for part in content if part.get("type") == "text")
+    return str(content or "")
