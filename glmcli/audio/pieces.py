@@ -34,7 +34,7 @@ _SEARCH_FROM = 2 / 3
 _SEARCH_TO = 29 / 30
 #: A pause has to last this long to count in full.
 _PAUSE_SECONDS = 0.2
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,8 @@ class Response:
     @property
     def status_line(self) -> str:
         """Status as WSGI wants it."""
-        return f"{self.status} {HTTPStatus(self.status).phrase}"
+        known = self.status in set(HTTPStatus)  # 434, 435 and 529 are nobody's standard
+        return f"{self.status} {HTTPStatus(self.status).phrase if known else 'Refused'}"
 
 
 def named_event(name: str, value: object) -> str:
@@ -245,7 +246,14 @@ def _compact(value: object) -> str:
 
 def spool() -> IO[bytes]:
     """A file in memory that moves to disk when it grows."""
-    return cast("IO[bytes]", SpooledTemporaryFile(SPOOL_BYTES))
+    return cast("IO[bytes]", _Spool(SPOOL_BYTES))
+
+
+class _Spool(SpooledTemporaryFile[bytes]):
+    """Lives as long as its request, and is closed with it."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def copy_exactly(source: SupportsRead[bytes], target: IO[bytes], length: int) -> None:

@@ -52,6 +52,19 @@ def wav(
     return b"RIFF" + struct.pack("<I", len(body) if riff_size is None else riff_size) + body
 
 
+#: Code for a child process: `peak_bytes()` is the most memory that it had at once.
+#: Not `ru_maxrss` on Linux: there it starts with what the parent had when it forked.
+PEAK = """
+def peak_bytes():
+    import resource, sys
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+"""
+
+
 # -- MP3 ---------------------------------------------------------------------------
 
 
