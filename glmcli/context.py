@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
     from glmcli.sandbox.app import Sandbox
 
 _NO_KEY = Secret("", "nowhere")
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a client behaves: its patience, and the form of the key (`api.auth`)."""
+
+    timeout_seconds: float
+    max_retries: int
+    auth: str = "bearer"
+    wait_for_reset: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings, *, wait_for_reset: bool = False) -> Manner:
+        """What the settings of this invocation say."""
+        return cls(settings.timeout_seconds.value, settings.max_retries.value, settings.auth.value, wait_for_reset)
 
 
 class AppContext:
@@ -158,13 +174,13 @@ class AppContext:
         """The HTTP client for `target`, with the key of this invocation."""
         return self.client_for(self.target)
 
-    def client_for(self, target: Target, key: Secret | None = None) -> Client:
-        """A client for another target (and key), with the same time-outs and retries."""
+    def client_for(self, target: Target, key: Secret | None = None, *, manner: Manner | None = None) -> Client:
+        """A client for another target (and key), with the same time-outs and retries unless `manner` says otherwise."""
         from glmcli.api.client import Client, ClientOptions
         from glmcli.api.retry import RetryPolicy
         from glmcli.wire import WireLog
 
-        settings = self.settings
+        manner = manner or Manner.of(self.settings, wait_for_reset=self.options.wait)
         sandboxed = target.provider.name == "sandbox"
         if sandboxed:
             key = self._sandbox_key
@@ -177,13 +193,13 @@ class AppContext:
         client = Client(
             ClientOptions(
                 target=target,
-                authorize=self._authorizer(key),
-                timeout_seconds=settings.timeout_seconds.value,
-                retry=RetryPolicy(max_retries=settings.max_retries.value, wait_for_reset=self.options.wait),
+                authorize=self._authorizer(key, manner.auth),
+                timeout_seconds=manner.timeout_seconds,
+                retry=RetryPolicy(max_retries=manner.max_retries, wait_for_reset=manner.wait_for_reset),
                 environ=self.environ,
                 watcher=watcher,
                 language=self.language,
-                dry_run=self._dry_run_headers(target) if self.options.dry_run else None,
+                dry_run=self._dry_run_headers(target, manner.auth) if self.options.dry_run else None,
                 application=self._sandbox if sandboxed else None,
                 sleep=self.sleep,
             )
@@ -191,18 +207,18 @@ class AppContext:
         self._clients.append(client)
         return client
 
-    def _authorizer(self, key: Secret | None) -> Callable[[Call], Mapping[str, str]]:
+    def _authorizer(self, key: Secret | None, auth: str) -> Callable[[Call], Mapping[str, str]]:
         def authorize(call: Call) -> Mapping[str, str]:
             from glmcli.api.auth import authorization
 
-            return authorization(self.settings.auth.value, (key or self.key()).reveal(), now=self.now)
+            return authorization(call.auth or auth, (key or self.key()).reveal(), now=self.now)
 
         return authorize
 
-    def _dry_run_headers(self, target: Target) -> Mapping[str, str]:
+    def _dry_run_headers(self, target: Target, auth: str) -> Mapping[str, str]:
         """The authorization header with the key as a shell variable."""
         variable = self.options.key_env or target.provider.own_variable or "GLM_API_KEY"
-        if self.settings.auth.value == "x-api-key":
+        if auth == "x-api-key":
             return {"x-api-key": f"${variable}"}
         return {"Authorization": f"Bearer ${variable}"}
 

@@ -109,7 +109,8 @@ class ServiceError(GlmError):
     `code` is the business code as text (`"1113"`), or a gateway's word
     (`"invalid_api_key"`), or None when the body named none. `reset_at` is
     epoch seconds, parsed from messages of plan windows; `rate_limits` holds
-    the `X-RateLimit-*` headers, names in lower case.
+    the `X-RateLimit-*` headers, names in lower case. `is_foreign` says that
+    the answer has not the form of the service's: a proxy's page, most likely.
     """
 
     kind = "service"
@@ -129,6 +130,7 @@ class ServiceError(GlmError):
         reset_at: float | None = None,
         server_message: str | None = None,
         rate_limits: Mapping[str, str] | None = None,
+        is_foreign: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
@@ -141,6 +143,7 @@ class ServiceError(GlmError):
         self.reset_at = reset_at
         self.server_message = server_message
         self.rate_limits = dict(rate_limits or {})
+        self.is_foreign = is_foreign
 
     def to_json(self) -> dict[str, object]:
         return {

@@ -21,12 +21,16 @@ RENEWED_AFTER_SECONDS = 180
 
 
 def authorization(auth: str, key: str, *, now: Callable[[], float] = time.time) -> dict[str, str]:
-    """The headers of a call for `bearer`, `jwt` or `x-api-key`; `now` gives epoch seconds.
+    """The headers of a call for `bearer`, `jwt`, `x-api-key` or `raw`; `now` gives epoch seconds.
+
+    `raw` is the key without a scheme, as the vendor's plugin sends it to the monitor.
 
     Raises ConfigError for another word, or a key that cannot sign.
     """
     if auth == "bearer":
         return {"Authorization": f"Bearer {key}"}
+    if auth == "raw":
+        return {"Authorization": key}
     if auth == "jwt":
         return {"Authorization": f"Bearer {_source_of(key).token(now())}"}
     if auth == "x-api-key":

@@ -71,7 +71,8 @@ class Call:
     `path` is relative to the base URL of `service`. `repeatable` is False for
     the creation of something paid: such a call is repeated only when the
     service itself said that it was not accepted. `read_timeout_seconds`
-    overrides the setting for calls that are slow by nature.
+    overrides the setting for calls that are slow by nature, and `auth` that of
+    the profile (`api.auth`) where a service wants the key in a form of its own.
     """
 
     service: Service
@@ -82,6 +83,7 @@ class Call:
     headers: Mapping[str, str] | None = None
     repeatable: bool = True
     read_timeout_seconds: float | None = None
+    auth: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

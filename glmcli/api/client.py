@@ -190,7 +190,7 @@ class Client:
             from glmcli.api.curl import curl_command
 
             shown = {name: value for name, value in headers.items() if name != "Accept-Encoding"}
-            raise DryRun(curl_command(call, url, shown, options.dry_run))
+            raise DryRun(curl_command(call, url, shown, _as_asked(options.dry_run, call)))
         options.watcher.sending(call, url, headers)
         headers |= options.authorize(call)
         for _ in range(MAX_REDIRECTS + 1):
@@ -318,6 +318,12 @@ class ArrivingReply:
             if size >= limit_bytes:
                 break
         return b"".join(pieces)[:limit_bytes]
+
+
+def _as_asked(secret_headers: Mapping[str, str], call: Call) -> Mapping[str, str]:
+    if call.auth != "raw":
+        return secret_headers
+    return {name: value.removeprefix("Bearer ") for name, value in secret_headers.items()}
 
 
 def _host(url: str) -> str:

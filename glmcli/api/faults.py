@@ -113,6 +113,7 @@ def not_json(
         retry_after_seconds=retry_after_seconds(lowered, None, now),
         server_message=said or None,
         rate_limits=_rate_limits(lowered),
+        is_foreign=entry.code not in codes.CODES or phrase == "page",
     )
 
 
