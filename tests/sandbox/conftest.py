@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -91,6 +93,17 @@ class Caller:
         """Ask glm-5.3 something; `fields` are laid over the body, None removes one."""
         body = {"model": "glm-5.3", "messages": [{"role": "user", "content": prompt}], **fields}
         return self("POST", path, {name: value for name, value in body.items() if value is not None}, key=key)
+
+
+def png() -> bytes:
+    """A picture of 3 x 2 white pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 3, 2, 8, 2, 0, 0, 0)
+    rows = zlib.compress(2 * (b"\0" + 9 * b"\xff"))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 @pytest.fixture

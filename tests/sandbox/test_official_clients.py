@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import struct
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +17,7 @@ import zai
 
 from glmcli.sandbox.app import Sandbox
 from glmcli.sandbox.serve import Server
+from tests.sandbox.conftest import png
 
 WEATHER = {
     "type": "object",
@@ -29,17 +28,6 @@ FUNCTION = {"name": "get_weather", "description": "The weather.", "parameters": 
 TOOLS: Any = [{"type": "function", "function": FUNCTION}]
 SAID: Any = [{"role": "user", "content": "echo: 你好, world"}]
 CALLING: Any = [{"role": "user", "content": "please call get_weather"}]
-
-
-def _png() -> bytes:
-    """A picture of 3 x 2 white pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", 3, 2, 8, 2, 0, 0, 0)
-    rows = zlib.compress(2 * (b"\0" + 9 * b"\xff"))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 @pytest.fixture(scope="module")
@@ -174,12 +162,12 @@ def test_openai_lists_models(open_client: openai.OpenAI) -> None:
 def test_openai_shows_a_picture(service: Server) -> None:
     """A picture as data URL is measured."""
     client = openai.OpenAI(api_key=_key(service), base_url=f"{service.address}/api/paas/v4", max_retries=0)
-    url = f"data:image/png;base64,{base64.b64encode(_png()).decode()}"
+    url = f"data:image/png;base64,{base64.b64encode(png()).decode()}"
     content: Any = [{"type": "text", "text": "what?"}, {"type": "image_url", "image_url": {"url": url}}]
 
     reply = client.chat.completions.create(model="glm-4.6v", messages=[{"role": "user", "content": content}])
 
-    assert f"image png, {len(_png())} bytes, 3x2 pixels" in (reply.choices[0].message.content or "")
+    assert f"image png, {len(png())} bytes, 3x2 pixels" in (reply.choices[0].message.content or "")
 
 
 def test_openai_raises_for_a_wrong_key(service: Server) -> None:
@@ -242,7 +230,7 @@ def test_anthropic_calls_a_tool_and_goes_on(claude: anthropic.Anthropic) -> None
 
 def test_anthropic_shows_a_picture(claude: anthropic.Anthropic) -> None:
     """A picture as base64 source is measured."""
-    source = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(_png()).decode()}
+    source = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(png()).decode()}
     content: Any = [{"type": "image", "source": source}, {"type": "text", "text": "what?"}]
 
     reply = claude.messages.create(model="glm-4.6v", max_tokens=500, messages=[{"role": "user", "content": content}])
