@@ -39,6 +39,7 @@ class SessionSetup:
     log: bool = True
     title: str | None = None
     copy_attachments: bool = False
+    shown: bool = True
 
 
 class Session:
@@ -156,12 +157,16 @@ class Session:
     def _one_turn(self) -> Turn:
         request = self._request()
         try:
-            return ask(self.app, request, thinking=self.setup.thinking, stream=self.setup.options.stream)
+            return self._ask(request)
         except ServiceError as error:
             if error.code != "1210" or "reasoning_effort" not in request.thinking:
                 raise
         self._remember_refusal(request.model)
-        return ask(self.app, self._request(), thinking=self.setup.thinking, stream=self.setup.options.stream)
+        return self._ask(replace(request, thinking={"thinking": {"type": "enabled"}}))
+
+    def _ask(self, request: ChatRequest) -> Turn:
+        setup = self.setup
+        return ask(self.app, request, thinking=setup.thinking, stream=setup.options.stream, shown=setup.shown)
 
     def _request(self) -> ChatRequest:
         request = build_request(self.app, self.setup.options, self.messages)

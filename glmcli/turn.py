@@ -84,8 +84,12 @@ def _length_note(answer: Answer) -> str:
     return "the answer ends early: it reached --max-tokens"
 
 
-def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = True) -> Turn:
-    """One turn with the renderer that suits stdout, and its usage line on a terminal."""
+def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = True, shown: bool = True) -> Turn:
+    """One turn with the renderer that suits stdout, and its usage line on a terminal.
+
+    With `shown` False the answer is only returned.
+    """
+    from glmcli.accounting import record_usage
     from glmcli.api.resources.chat import events_of_answer
 
     chat = chat_resource(app)
@@ -97,12 +101,17 @@ def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = 
             yield events_of_answer(chat.create(request))
 
     events = advised(batches(), request.model)
-    if _is_live(app, thinking):
+    if not shown:
+        from glmcli.render.silent import SilentRenderer
+
+        turn = run_turn(events, SilentRenderer())
+    elif _is_live(app, thinking):
         turn = _live_turn(app, events, show_reasoning=thinking == "show")
     else:
         turn = run_turn(events, _plain_renderer(app, thinking))
     if app.streams.stdout_is_tty and app.streams.stderr_is_tty and not app.options.json:
         _write_usage(app, turn)
+    record_usage(app, command="chat", model=turn.answer.model or request.model, usage=turn.answer.usage)
     return turn
 
 

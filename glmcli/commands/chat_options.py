@@ -46,19 +46,25 @@ Set = Annotated[
 ]
 
 
-def read_prompt(app: AppContext, words: tuple[str, ...]) -> str | None:
+def read_prompt(
+    app: AppContext, words: tuple[str, ...], *, stdin_is_attached: bool = False, may_be_empty: bool = False
+) -> str | None:
     """The prompt: arguments, then a blank line, then what is piped in.
 
     A word `-` asks for standard input even when that is a terminal. None when
     there is a terminal and no prompt (a conversation is wanted). Raises
-    UsageError when all there is is empty.
+    UsageError when all there is is empty, unless an attachment speaks for itself.
     """
     streams = app.streams
     argument = " ".join(word for word in words if word != "-")
-    piped = streams.read_stdin() if "-" in words else streams.read_piped() or ""
+    piped = "" if stdin_is_attached else _piped(app, words)
     prompt = "\n\n".join(part for part in (argument, piped) if part.strip())
-    if prompt:
+    if prompt or may_be_empty:
         return prompt
     if streams.stdin_is_tty and not words:
         return None
     raise UsageError("the prompt is empty", hint='give it as an argument or pipe it in: glm chat "your question"')
+
+
+def _piped(app: AppContext, words: tuple[str, ...]) -> str:
+    return app.streams.read_stdin() if "-" in words else app.streams.read_piped() or ""
