@@ -12,6 +12,7 @@ import re
 import struct
 from array import array
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 SLOT_SECONDS = 0.02
 GAP_SECONDS = 0.1
@@ -34,6 +35,7 @@ def speak(text: str, rate: int, *, gap_seconds: float = GAP_SECONDS, volume: flo
         yield b"".join(slots[half] for byte in word.encode("utf-8", "replace") for half in (byte >> 4, byte & 15)) + gap
 
 
+@lru_cache(maxsize=4)
 def _slots(rate: int, volume: float) -> Mapping[int, bytes]:
     count = int(rate * SLOT_SECONDS)
     top = 32767 * min(volume, 1.0)
@@ -53,10 +55,8 @@ def listen(levels: bytes, rate: int) -> list[str]:
 
 
 def _word(sound: bytes, rate: int) -> str:
-    slot = rate * SLOT_SECONDS
-    halves = [
-        _half(sound[round(index * slot) : round((index + 1) * slot)]) for index in range(round(len(sound) / slot))
-    ]
+    slot = int(rate * SLOT_SECONDS)
+    halves = [_half(sound[index * slot : (index + 1) * slot]) for index in range(round(len(sound) / slot))]
     if len(halves) % 2 or None in halves:
         return UNCLEAR
     known = [half for half in halves if half is not None]
