@@ -28,6 +28,7 @@ COMMANDS: dict[str, CommandEntry] = {
     for entry in (
         CommandEntry("chat", "Ask a model, or hold a conversation.", "chat", "Ask"),
         CommandEntry("stream", "Ask a model and pipe the raw answer as it arrives.", "stream", "Ask"),
+        CommandEntry("transcribe", "Turn speech into text, of any length.", "transcribe", "Create"),
         CommandEntry("explain", "Explain an error code of the service.", "explain", "Set up and mend"),
         CommandEntry(
             "sandbox", "Run the embedded imitation of the service.", "sandbox", "Set up and mend", ("serve", "faults")
