@@ -23,9 +23,13 @@ from glmcli.render.tables import Cell, TableLayout
 from glmcli.render.wrapping import PLAIN, Line, Span, Style, Wrapper, chop, join
 from glmcli.streams import harmless
 
-_SEGMENT = LONG_LINE // 2  # characters of a paragraph that are looked at together, doubled while markup is open
-_LONGEST_SEGMENT = 8 * LONG_LINE  # beyond which markup that is still open is taken for text
+_SEGMENT = LONG_LINE // 2  # characters of a paragraph that are looked at together, more while markup is open
+_LONGEST_SEGMENT = 4 * LONG_LINE  # beyond which markup that is still open is taken for text
+_MARGIN = 256  # characters that must have come after a cut, to know the marks around it
+_ATOM = re.compile(r"(`+)(?!`).{1,200}?(?<!`)\1(?!`)|!?\[[^\]]{,200}\]\([^)]{,200}\)|(\*\*|~~|\*).{1,200}?\2|.", re.S)
 _SETTLING_ROWS = 20  # rows that decide how wide the columns of a table are
+
+_BETWEEN = re.compile(r"[^\W_] ?[^\W_]")
 
 _NARROW = 8  # columns up to which code is not indented
 
@@ -40,12 +44,7 @@ _REWRITTEN_SHARE = 0.2  # … and the share of the answer that may be rewritten 
 
 def preload() -> None:
     """Import what rendering needs, so that it can be done while the service thinks."""
-    import markdown_it
-    import pygments.lexers
-    import rich.cells
-
-    _ = markdown_it, pygments.lexers, rich.cells
-    Inline(color=False).spans("*warm*")
+    print_markdown("*a* 中\n```python\npass\n```", lambda _text: None, width=80, color=True)
 
 
 def print_markdown(text: str, write: Callable[[str], None], *, width: int, color: bool) -> None:
@@ -211,6 +210,8 @@ class _Engine:
         self._after_return = text.endswith("\r") if text else self._after_return
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
+        # Terminals disagree whether the separators of Unicode end a line.
+        text = text.replace("\u2028", " ").replace("\u2029", " ")
         self._lines.feed("\n".join(map(harmless, text.split("\n"))))
 
     def finish(self) -> None:
@@ -262,8 +263,8 @@ class _Flow:
     def feed(self, text: str, inline: Inline) -> list[Line]:
         """Add text; the lines that it fills for certain."""
         lines: list[Line] = []
-        for start in range(0, len(text), _LONGEST_SEGMENT):
-            self._pending += text[start : start + _LONGEST_SEGMENT]
+        for start in range(0, len(text), _SEGMENT):
+            self._pending += text[start : start + _SEGMENT]
             while self._can_cut():
                 lines += self._cut(inline)
         return lines
@@ -275,12 +276,16 @@ class _Flow:
         return [*self.wrapper.feed(spans), *self.wrapper.finish()]
 
     def _can_cut(self) -> bool:
-        """Whether there is a place to try a cut at: between two letters no mark begins or ends."""
-        while self._place < min(len(self._pending), _LONGEST_SEGMENT):
-            if self._pending[self._place - 1].isalnum() and self._pending[self._place].isalnum():
-                return True
-            self._place += 1
-        return self._place < len(self._pending)
+        """Whether there is a place to try a cut at: inside or after a word, outside what looks like a pair of marks."""
+        end = self._place + _MARGIN
+        if len(self._pending) < end:
+            return False
+        for atom in _ATOM.finditer(self._pending, 0, end):
+            place = atom.start()
+            if place >= self._place and _BETWEEN.match(self._pending, place - 1):
+                self._place = min(place, _LONGEST_SEGMENT)
+                break
+        return True
 
     def _cut(self, inline: Inline) -> list[Line]:
         """Settle the text before the place if its markup is closed there; the lines that it fills."""
@@ -288,7 +293,7 @@ class _Flow:
         spans = inline.closed_spans(head, self.base)
         if spans is None:
             if self._place < _LONGEST_SEGMENT:
-                self._place = min(2 * self._place, _LONGEST_SEGMENT)
+                self._place = min(self._place + self._place // 2, _LONGEST_SEGMENT)
                 return []
             spans = inline.spans(head, self.base)
         self._pending, self._place = self._pending[self._place :], _SEGMENT

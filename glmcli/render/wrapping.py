@@ -33,9 +33,9 @@ Line = list[Span]
 PLAIN = Style()
 
 # Terminals disagree about the width of what holds one of these: joined emoji,
-# variation selectors, skin tones, flags, keycaps. We count the widest reading.
+# variation selectors, skin tones, flags, keycaps, soft hyphens. We count the widest reading.
 _UNCERTAIN = re.compile(
-    "[\u200b-\u200f\u2060-\u2064\u20e3\ufe00-\ufe0f\ufeff\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"
+    "[\xad\u200b-\u200f\u2060-\u2064\u20e3\ufe00-\ufe0f\ufeff\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"
 )
 
 _WIDE = (
