@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from glmcli.events import Answer, ToolCall, Usage
@@ -102,6 +102,16 @@ class Snippet:
             parts += [self.text[done:start], before, self.text[start:end], after]
             done = end
         return "".join([*parts, self.text[done:]])
+
+    def converted(self, convert: Callable[[str], str]) -> Snippet:
+        """The snippet with every piece of its text passed through a function, and the marks where they belong."""
+        text, marks, done = "", [], 0
+        for start, end in self.marks:
+            text += convert(self.text[done:start])
+            marked = convert(self.text[start:end])
+            marks.append((len(text), len(text) + len(marked)))
+            text, done = text + marked, end
+        return Snippet(text + convert(self.text[done:]), tuple(marks))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def terms_of(query: str) -> list[str]:
     return list(dict.fromkeys(term for term in found if term.strip()))[:_MOST_TERMS]
 
 
-def search_messages(connection: sqlite3.Connection, terms: Sequence[str], limit: int) -> list[Hit]:
+def search_messages(connection: sqlite3.Connection, terms: Sequence[str], limit: int | None) -> list[Hit]:
     """Messages that hold every term, in any case and anywhere, newest first."""
     indexed = [term for term in terms if len(term) >= _INDEXED_LENGTH]
     short = [term for term in terms if len(term) < _INDEXED_LENGTH]
@@ -42,7 +42,7 @@ def search_messages(connection: sqlite3.Connection, terms: Sequence[str], limit:
     order = "t.rowid" if indexed else "m.id"
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM {source} {_JOINED} WHERE {' AND '.join(conditions)} ORDER BY {order} DESC LIMIT ?",  # noqa: S608  # only constants
-        (*values, limit),
+        (*values, -1 if limit is None else limit),
     )
     return [
         Hit(
@@ -57,12 +57,12 @@ def search_messages(connection: sqlite3.Connection, terms: Sequence[str], limit:
     ]
 
 
-def search_titles(connection: sqlite3.Connection, terms: Sequence[str], limit: int) -> list[Hit]:
+def search_titles(connection: sqlite3.Connection, terms: Sequence[str], limit: int | None) -> list[Hit]:
     """Conversations whose title holds every term though none of their messages need do so, newest first."""
     conditions = " AND ".join(r"title LIKE ? ESCAPE '\'" for _ in terms)
     rows = connection.execute(
         f"SELECT id, title, updated_at FROM conversations WHERE {conditions} ORDER BY updated_at DESC LIMIT ?",  # noqa: S608  # only constants
-        (*map(_pattern, terms), limit),
+        (*map(_pattern, terms), -1 if limit is None else limit),
     )
     return [
         Hit(row["id"], row["title"], None, None, row["updated_at"], snippet_of(row["title"], terms)) for row in rows

@@ -233,7 +233,7 @@ class History:
             raise UsageError(f"several conversations match {name!r}: {names}", hint="give the id of one")
         return found[0]
 
-    def search(self, query: str, limit: int = 20) -> list[Hit]:
+    def search(self, query: str, limit: int | None = 20) -> list[Hit]:
         """Messages that hold every word of the query, in any case, newest first; then titles that do.
 
         Words in double quotes stay together. Nothing in a query is an operator.
@@ -243,11 +243,10 @@ class History:
             return []
         with self._database.reading() as connection:
             hits = search_messages(connection, terms, limit)
-            if len(hits) < limit:
+            if limit is None or len(hits) < limit:
                 known = {hit.conversation_id for hit in hits}
-                titles = search_titles(connection, terms, limit)
-                hits += [hit for hit in titles if hit.conversation_id not in known][: limit - len(hits)]
-        return hits
+                hits += [hit for hit in search_titles(connection, terms, limit) if hit.conversation_id not in known]
+        return hits[:limit]
 
 
 def title_of(messages: Iterable[Message]) -> str:
