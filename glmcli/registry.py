@@ -36,6 +36,13 @@ COMMANDS: dict[str, CommandEntry] = {
         CommandEntry("env", "Print the variables that other clients need.", "env", "Set up and mend"),
         CommandEntry("exec", "Run a program with the variables that it needs.", "exec", "Set up and mend"),
         CommandEntry("connect", "Set up a coding tool to use your key.", "connect", "Set up and mend"),
+        CommandEntry(
+            "history",
+            "Find, read, export and delete conversations.",
+            "history",
+            "Keep",
+            ("list", "show", "search", "export", "delete"),
+        ),
         CommandEntry("completion", "Print the completion script of a shell.", "completion", "Set up and mend"),
     )
 }
