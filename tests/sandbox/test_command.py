@@ -102,3 +102,11 @@ def test_faults_reach_a_chat_in_process(glm: Any) -> None:
 
     assert result.exit_code == 5
     assert "1113" in result.stderr
+
+
+def test_a_stall_in_process_ends_with_the_time_out(glm: Any) -> None:
+    """There is no socket to time out; the sandbox ends the silence itself. What came is kept."""
+    result = glm("--provider", "sandbox", "--timeout", "0.1", "stream", "hi", env={"GLM_SANDBOX_FAULT": "stall"})
+
+    assert result.exit_code == 8
+    assert result.stdout.startswith("## An answer")
