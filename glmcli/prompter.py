@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from glmcli.errors import UsageError
@@ -47,31 +49,58 @@ class Prompter:
         """A line that is not shown while it is typed. Raises UsageError when nobody can be asked."""
         if not self.can_ask:
             raise UsageError(f"there is nobody to answer: {question}", hint="run it at a terminal, without --no-input")
-        self._streams.write_error(f"{question} (not shown): ")
-        line = _read_hidden(self._streams.stdin)
-        self._streams.write_error("\n")
+        # The terminal is silenced before the question, for those who paste at once.
+        with _no_echo(self._streams.stdin):
+            self._streams.write_error(f"{question} (not shown): ")
+            line = self._streams.stdin.readline()
+            self._streams.write_error("\n")
         if not line:
             raise UsageError("nothing was typed")
         return line.decode("utf-8", "replace").rstrip("\r\n")
 
 
-def _read_hidden(stdin: BinaryIO) -> bytes:
-    """A line from a terminal that does not show it; whatever happens, it shows the next one again."""
-    if sys.platform == "win32":
-        from getpass import getpass
-
-        return getpass("").encode() + b"\n"
-    import termios
-
+@contextmanager
+def _no_echo(stdin: BinaryIO) -> Iterator[None]:
+    """Keep a terminal from showing what is typed; whatever happens, it shows it again afterwards."""
     try:
-        descriptor = stdin.fileno()
-        before = termios.tcgetattr(descriptor)
-    except (OSError, termios.error):  # no terminal of the system
-        return stdin.readline()
-    hidden = before.copy()
-    hidden[3] &= ~termios.ECHO
-    termios.tcsetattr(descriptor, termios.TCSADRAIN, hidden)
+        restore = _silence(stdin.fileno())
+    except OSError:  # no terminal of the system
+        restore = _do_nothing
     try:
-        return stdin.readline()
+        yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        restore()
+
+
+def _do_nothing() -> None:
+    """Restores a terminal that was not changed."""
+
+
+if sys.platform == "win32":  # pragma: no cover
+
+    def _silence(descriptor: int) -> Callable[[], object]:
+        """Switch ENABLE_ECHO_INPUT off; returns what switches it on again."""
+        import ctypes
+        import msvcrt
+
+        handle = msvcrt.get_osfhandle(descriptor)
+        mode = ctypes.c_ulong()
+        if not ctypes.windll.kernel32.GetConsoleMode(handle, ctypes.byref(mode)):
+            return _do_nothing
+        ctypes.windll.kernel32.SetConsoleMode(handle, mode.value & ~0x0004)
+        return lambda: ctypes.windll.kernel32.SetConsoleMode(handle, mode.value)
+
+else:
+
+    def _silence(descriptor: int) -> Callable[[], object]:
+        """Switch ECHO off; returns what switches it on again."""
+        import termios
+
+        try:
+            before = termios.tcgetattr(descriptor)
+        except termios.error:
+            return _do_nothing
+        silent = before.copy()
+        silent[3] &= ~termios.ECHO
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, silent)
+        return lambda: termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -156,6 +156,8 @@ def _state_of(app: AppContext, settings: Settings, candidate: KeyCandidate) -> s
 def _shown(value: object) -> str:
     if value is None:
         return "-"
+    if isinstance(value, float):
+        return f"{value:g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -298,7 +300,10 @@ def run_login(app: AppContext, options: LoginOptions) -> None:
     store = options.store or ("command" if options.key_command else _usual_store(profile))
     kind = reference_to(store, variable=app.options.key_env, command=options.key_command)
     secret = None
-    if not kind.startswith(("env:", "command:")):
+    if kind.startswith(("env:", "command:")):
+        if options.move:
+            raise UsageError("--move puts a key into keyring or file; a variable or command is only referred to")
+    else:
         secret = _stored_key(app, profile) if options.move else _given_key(app, profile)
         _tell_doubt(app, profile, secret)
     change_key(app.paths, profile.name, kind, secret, notice=app.streams.note)
