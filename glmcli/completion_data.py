@@ -44,7 +44,7 @@ GLOBAL: tuple[tuple[tuple[str, ...], str, str], ...] = (
 
 TREE: dict[str, Node] = {
     '': {
-        'commands': (('chat', 'Ask a model, or hold a conversation.'), ('stream', 'Ask a model and pipe the raw answer as it arrives.'), ('transcribe', 'Turn speech into text, of any length.'), ('explain', 'Explain an error code of the service.'), ('sandbox', 'Run the embedded imitation of the service.'), ('env', 'Print the variables that other clients need.'), ('exec', 'Run a program with the variables that it needs.'), ('connect', 'Set up a coding tool to use your key.'), ('completion', 'Print the completion script of a shell.')),
+        'commands': (('chat', 'Ask a model, or hold a conversation.'), ('stream', 'Ask a model and pipe the raw answer as it arrives.'), ('transcribe', 'Turn speech into text, of any length.'), ('models', 'List models with context, price and abilities.'), ('explain', 'Explain an error code of the service.'), ('sandbox', 'Run the embedded imitation of the service.'), ('env', 'Print the variables that other clients need.'), ('exec', 'Run a program with the variables that it needs.'), ('connect', 'Set up a coding tool to use your key.'), ('history', 'Find, read, export and delete conversations.'), ('profile', 'Manage profiles and their keys.'), ('config', 'Show and change the configuration.'), ('completion', 'Print the completion script of a shell.')),
         'options': (),
         'arguments': (),
     },
@@ -53,13 +53,25 @@ TREE: dict[str, Node] = {
         'options': (
             (('-m', '--model'), 'model', 'Ask this model (see `glm models`).'),
             (('-s', '--system'), 'text', 'Set the system message.'),
+            (('-a', '--attach'), 'file', 'Attach a picture, video, document, text or URL; - is standard input.'),
+            (('-c', '--continue'), '', 'Go on with the latest conversation.'),
+            (('--resume',), 'ID|TITLE', 'Go on with a conversation.'),
+            (('--title',), 'text', 'Give a new conversation this title.'),
+            (('--no-log',), '', 'Keep nothing of this conversation.'),
+            (('--copy-attachments',), '', 'Keep copies of attached files with the conversation.'),
+            (('--think',), 'text', 'Think off, low, medium, high, max or auto.'),
+            (('--thinking',), 'show|hide|only', 'Show, hide or print only the thinking (show|hide|only).'),
+            (('--tools',), 'file', 'Offer tools: .json prints calls, .py carries them out.'),
+            (('--yes',), '', 'Carry out every call without asking.'),
+            (('--allow',), 'text', 'Carry out calls of this tool without asking.'),
+            (('--max-rounds',), 'text', 'Stop after N rounds of tool calls.'),
+            (('--web-search',), '', 'Let the service search the web; sources go to stderr.'),
+            (('--schema',), 'file', 'Demand JSON that is valid against this schema.'),
+            (('--json-mode',), '', 'Make the model answer with a JSON object.'),
             (('--temperature',), 'text', 'Sample with this temperature, 0 to 1.'),
             (('--top-p',), 'text', 'Sample from this share of likely tokens, 0.01 to 1.'),
             (('--max-tokens',), 'text', 'Stop after N tokens, thinking included.'),
             (('--stop',), 'text', 'Stop before this text (the service takes one).'),
-            (('--think',), 'text', 'Think off, low, medium, high, max or auto.'),
-            (('--thinking',), 'show|hide|only', 'Show, hide or print only the thinking (show|hide|only).'),
-            (('--json-mode',), '', 'Make the model answer with a JSON object.'),
             (('--no-stream',), '', 'Ask for the whole answer at once.'),
             (('--user-id',), 'text', 'Name the end user, 6 to 128 characters.'),
             (('--request-id',), 'text', 'Give the request an id, 6 to 64 characters.'),
@@ -101,6 +113,18 @@ TREE: dict[str, Node] = {
             (('--set',), 'text', 'Set another request field; the value is JSON or text.'),
         ),
         'arguments': ('file',),
+    },
+    'models': {
+        'commands': (),
+        'options': (
+            (('--remote',), '', 'Ask the service what it lists, too.'),
+            (('--vision',), '', 'List those that take pictures.'),
+            (('--thinking',), '', 'List those that think.'),
+            (('--plan',), '', 'List those of the Coding Plan.'),
+            (('--free',), '', 'List those that cost nothing.'),
+            (('--region',), 'intl|cn|any', 'List those of a region.'),
+        ),
+        'arguments': ('text',),
     },
     'explain': {
         'commands': (),
@@ -161,6 +185,135 @@ TREE: dict[str, Node] = {
             (('--model', '-m'), 'model', 'Use this model.'),
         ),
         'arguments': ('text',),
+    },
+    'history': {
+        'commands': (('list', 'List conversations, the latest first.'), ('show', 'Show a conversation.'), ('search', 'Search the texts of all conversations.'), ('export', 'Write conversations as Markdown or JSON.'), ('delete', 'Delete conversations for good.')),
+        'options': (),
+        'arguments': (),
+    },
+    'history list': {
+        'commands': (),
+        'options': (
+            (('--limit', '-n'), 'text', 'Show at most N; 0 shows all.'),
+            (('--jsonl',), '', 'Print one JSON object per line.'),
+        ),
+        'arguments': (),
+    },
+    'history show': {
+        'commands': (),
+        'options': (
+            (('--raw',), '', 'Print the Markdown source on a terminal, too.'),
+            (('--answer',), '', 'Print the last answer alone.'),
+            (('--reasoning',), '', 'Show the thinking, too.'),
+        ),
+        'arguments': ('ID|TITLE|last',),
+    },
+    'history search': {
+        'commands': (),
+        'options': (
+            (('--limit', '-n'), 'text', 'Show at most N; 0 shows all.'),
+            (('--jsonl',), '', 'Print one JSON object per line.'),
+        ),
+        'arguments': ('text',),
+    },
+    'history export': {
+        'commands': (),
+        'options': (
+            (('--all',), '', 'Take every conversation (of the profile that -p names).'),
+            (('--older-than',), 'text', 'Take what rested for 12h, 30d, 2w, 6mo, 1y.'),
+            (('--format', '-f'), 'md|json|jsonl', 'Write md, json or jsonl; without it as FILE ends.'),
+            (('--output', '-o'), 'file', 'Write to FILE.'),
+            (('--force',), '', 'Replace FILE when it exists.'),
+            (('--reasoning',), '', 'Show the thinking, too.'),
+        ),
+        'arguments': ('ID|TITLE',),
+    },
+    'history delete': {
+        'commands': (),
+        'options': (
+            (('--all',), '', 'Take every conversation (of the profile that -p names).'),
+            (('--older-than',), 'text', 'Take what rested for 12h, 30d, 2w, 6mo, 1y.'),
+            (('--yes', '-y'), '', 'Delete without asking.'),
+        ),
+        'arguments': ('ID|TITLE',),
+    },
+    'profile': {
+        'commands': (('list', 'List the profiles; a star marks the one in use.'), ('show', 'Show each setting, its value and where it comes from.'), ('use', 'Make a profile the default.'), ('set', 'Set keys of a profile.'), ('rename', 'Rename a profile; its key goes with it.'), ('delete', 'Delete a profile and its stored key.'), ('login', 'Replace the key of a profile, or keep it elsewhere.'), ('logout', 'Delete the stored key of a profile; the profile stays.')),
+        'options': (),
+        'arguments': (),
+    },
+    'profile list': {
+        'commands': (),
+        'options': (),
+        'arguments': (),
+    },
+    'profile show': {
+        'commands': (),
+        'options': (),
+        'arguments': ('text',),
+    },
+    'profile use': {
+        'commands': (),
+        'options': (),
+        'arguments': ('text',),
+    },
+    'profile set': {
+        'commands': (),
+        'options': (),
+        'arguments': ('text', 'text'),
+    },
+    'profile rename': {
+        'commands': (),
+        'options': (),
+        'arguments': ('text', 'text'),
+    },
+    'profile delete': {
+        'commands': (),
+        'options': (
+            (('--yes', '-y'), '', 'Do not ask.'),
+        ),
+        'arguments': ('text',),
+    },
+    'profile login': {
+        'commands': (),
+        'options': (
+            (('--store',), 'text', 'Keep it in keyring, file, env:NAME or command:CMD.'),
+            (('--key-command',), 'text', 'The command of --store command.'),
+            (('--move',), '', 'Take the key from where it is stored now.'),
+        ),
+        'arguments': ('text',),
+    },
+    'profile logout': {
+        'commands': (),
+        'options': (),
+        'arguments': ('text',),
+    },
+    'config': {
+        'commands': (('path', 'Print where the files of glm stand.'), ('get', 'Print a value of config.toml, or all of it.'), ('set', 'Set a value of config.toml.'), ('edit', 'Open config.toml in an editor and check it before it is used.')),
+        'options': (),
+        'arguments': (),
+    },
+    'config path': {
+        'commands': (),
+        'options': (),
+        'arguments': ('config|credentials|history|templates|state|cache',),
+    },
+    'config get': {
+        'commands': (),
+        'options': (),
+        'arguments': ('text',),
+    },
+    'config set': {
+        'commands': (),
+        'options': (
+            (('--unset',), '', 'Remove the key.'),
+        ),
+        'arguments': ('text', 'text'),
+    },
+    'config edit': {
+        'commands': (),
+        'options': (),
+        'arguments': (),
     },
     'completion': {
         'commands': (),
