@@ -188,6 +188,7 @@ class AppContext:
             tell=self.streams.complain,
             note=self.streams.note,
             verbosity=self.options.verbose,
+            before=lambda call: self._tell_billing(target, call),
             hide=lambda: (key or self._key or _NO_KEY).reveal(),
         )
         client = Client(
@@ -206,6 +207,23 @@ class AppContext:
         )
         self._clients.append(client)
         return client
+
+    def _tell_billing(self, target: Target, call: Call) -> None:
+        """Say once per profile that a call of a plan's key is paid from the balance."""
+        from glmcli.api.endpoints import Via
+        from glmcli.errors import HistoryError
+
+        if call.service not in target.bills_balance or target.via is Via.CODING or self.options.dry_run:
+            return
+        name = self.settings.profile.value or target.provider.name
+        try:
+            first = self.history.notes.is_first(f"told that {call.service.value} bills the balance: {name}")
+        except HistoryError:
+            first = True
+        if first:
+            self.streams.note(
+                f"glm: the Coding Plan does not cover {call.service.value}; the account's balance pays for this call"
+            )
 
     def _authorizer(self, key: Secret | None, auth: str) -> Callable[[Call], Mapping[str, str]]:
         def authorize(call: Call) -> Mapping[str, str]:
@@ -227,7 +245,10 @@ class AppContext:
         from glmcli.sandbox.app import Sandbox
 
         return Sandbox(
-            fault=self.environ.get("GLM_SANDBOX_FAULT"), pace_seconds=0.012 if self.streams.stdout_is_tty else 0
+            fault=self.environ.get("GLM_SANDBOX_FAULT"),
+            pace_seconds=0.012 if self.streams.stdout_is_tty else 0,
+            # In process no socket times out: the fault `stall` has to do it.
+            stall_seconds=self.settings.timeout_seconds.value,
         )
 
     @cached_property

@@ -98,6 +98,11 @@ def _union(arguments: Sequence[object], where: str) -> dict[str, object]:
 
 
 def _container(annotation: object, origin: object, arguments: Sequence[object], where: str) -> dict[str, object]:
+    if typing.is_typeddict(annotation):  # a dict, too: asked first
+        fields = typing.get_type_hints(annotation)
+        properties = {name: type_schema(hint, where) for name, hint in fields.items()}
+        required = sorted(getattr(annotation, "__required_keys__", ()))
+        return {"type": "object", "properties": properties, "required": required}
     kind = origin or annotation
     if isinstance(kind, type) and issubclass(kind, Mapping):
         values = type_schema(arguments[1], where) if len(arguments) == 2 else {}
@@ -105,11 +110,6 @@ def _container(annotation: object, origin: object, arguments: Sequence[object], 
     if isinstance(kind, type) and (issubclass(kind, Sequence | set | frozenset)):
         items = type_schema(arguments[0], where) if arguments else {}
         return {"type": "array", **({"items": items} if items else {})}
-    if typing.is_typeddict(annotation):
-        fields = typing.get_type_hints(annotation)
-        properties = {name: type_schema(hint, where) for name, hint in fields.items()}
-        required = sorted(getattr(annotation, "__required_keys__", ()))
-        return {"type": "object", "properties": properties, "required": required}
     raise UsageError(
         f"{where} has a type that JSON does not have: {annotation}",
         hint="use str, int, float, bool, list, dict, Literal, an Enum or a TypedDict",
