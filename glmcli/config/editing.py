@@ -48,11 +48,17 @@ def change_table(table: Table, values: Mapping[str, object], where: Place = ()) 
         name = dotted((*where, key))
         if value is None and before is not None:
             del table[key]
-            changes.append(f"{name} removed" if isinstance(before, Mapping) else f"{name}: {before} removed")
+            changes.append(f"{name} removed" if isinstance(before, Mapping) else f"{name}: {_told(before)} removed")
         elif value is not None and value != before:
             table[key] = value
-            changes.append(f"{name}: {value}" if before is None else f"{name}: {before} -> {value}")
+            changes.append(
+                f"{name}: {_told(value)}" if before is None else f"{name}: {_told(before)} -> {_told(value)}"
+            )
     return changes
+
+
+def _told(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def table_in(parent: Table, key: str) -> Table:

@@ -143,6 +143,8 @@ def split_key(text: str) -> tuple[str, ...]:
 def types_of(where: tuple[str, ...]) -> Types | None:
     """The types that the key at `where` may have; None for a key that we do not know."""
     match where:
+        case ("profiles", _) | ("profiles", _, "chat"):
+            return (dict,)
         case ("profiles", _, key):
             return PROFILE_KEYS.get(key)
         case ("profiles", _, "chat", key):
