@@ -100,7 +100,7 @@ TREE: dict[str, Node] = {
     'transcribe': {
         'commands': (),
         'options': (
-            (('--format', '-f'), 'text', 'Write text, json, srt or vtt (default: by the ending of -o, else text).'),
+            (('-f', '--format'), 'text', 'Write text, json, srt or vtt (default: by the ending of -o, else text).'),
             (('-o', '--output'), 'text', 'Write to this file, or for several files into this folder.'),
             (('-m', '--model'), 'model', 'Use this speech model.'),
             (('--prompt',), 'text', 'Give what was said before, as context.'),

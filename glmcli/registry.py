@@ -29,6 +29,7 @@ COMMANDS: dict[str, CommandEntry] = {
         CommandEntry("chat", "Ask a model, or hold a conversation.", "chat", "Ask"),
         CommandEntry("stream", "Ask a model and pipe the raw answer as it arrives.", "stream", "Ask"),
         CommandEntry("transcribe", "Turn speech into text, of any length.", "transcribe", "Create"),
+        CommandEntry("models", "List models with context, price and abilities.", "models", "Look up"),
         CommandEntry("explain", "Explain an error code of the service.", "explain", "Set up and mend"),
         CommandEntry(
             "sandbox", "Run the embedded imitation of the service.", "sandbox", "Set up and mend", ("serve", "faults")
@@ -42,6 +43,16 @@ COMMANDS: dict[str, CommandEntry] = {
             "history",
             "Keep",
             ("list", "show", "search", "export", "delete"),
+        ),
+        CommandEntry(
+            "profile",
+            "Manage profiles and their keys.",
+            "profile",
+            "Set up and mend",
+            ("list", "show", "use", "set", "rename", "delete", "login", "logout"),
+        ),
+        CommandEntry(
+            "config", "Show and change the configuration.", "config", "Set up and mend", ("path", "get", "set", "edit")
         ),
         CommandEntry("completion", "Print the completion script of a shell.", "completion", "Set up and mend"),
     )
