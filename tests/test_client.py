@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
-from glmcli.api.retry import RetryPolicy
 
 from glmcli.api.calls import Call, JsonBody
 from glmcli.api.client import Client, ClientOptions
 from glmcli.api.endpoints import PROVIDERS, Service, Target
+from glmcli.api.retry import RetryPolicy
 from glmcli.errors import ConfigError, DryRun, GlmError, KeyRefused, NetworkError, ServiceError, StreamCut, TimedOut
 from tests.raw_server import RawServer, response
 
