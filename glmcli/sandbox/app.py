@@ -238,7 +238,9 @@ class Sandbox:
 
     def _find_fault(self, request: Request) -> str | None:
         named = request.headers.get("x-sandbox-fault") or self.fault
-        if named or b"fault:" not in request.body:
+        # A form may be large, and is read from its file.
+        is_form = request.headers.get("content-type", "").startswith("multipart/")
+        if named or is_form or b"fault:" not in request.body:
             return named
         from glmcli.sandbox.faults import named_in_prompt
 

@@ -59,7 +59,7 @@ def _agents(request: Request, refusal: Refusal) -> Response:
     """Agents fail with HTTP 200, once the key is good; other routes of `/api/v1` do not."""
     if "/agents" not in request.path or refusal.status in (401, 404):
         return _openai(request, refusal)
-    sent = request._parsed if isinstance(request._parsed, dict) else {}
+    sent = request.parsed if isinstance(request.parsed, dict) else {}
     body = {"id": request.log_id, "agent_id": sent.get("agent_id"), "status": "failed", **_openai_body(refusal)}
     return Response.json(body, headers=refusal.headers)
 

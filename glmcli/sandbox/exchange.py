@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from http import HTTPStatus
-from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from glmcli.sandbox.refusals import server_text, status_of
 
 if TYPE_CHECKING:
-    from _typeshed import SupportsRead
-
     from glmcli.sandbox.accounts import Account
-
-#: Bodies above this many bytes live in a temporary file.
-SPOOL_BYTES = 1024 * 1024
-_PIECE = 64 * 1024
 
 
 class Disconnect(ConnectionResetError):
@@ -167,13 +160,14 @@ class Request:
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises Refusal 1210 when it is something else."""
-        value = self._parsed
+        value = self.parsed
         if not isinstance(value, dict):
             raise Refusal("1210", message="Invalid API parameter: the request body is not a JSON object.")
         return value
 
     @cached_property
-    def _parsed(self) -> Any:
+    def parsed(self) -> Any:
+        """The body as JSON of any kind, or None."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -244,33 +238,11 @@ def _compact(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def spool() -> IO[bytes]:
-    """A file in memory that moves to disk when it grows."""
-    return cast("IO[bytes]", _Spool(SPOOL_BYTES))
-
-
-class _Spool(SpooledTemporaryFile[bytes]):
-    """Lives as long as its request, and is closed with it."""
-
-    def __del__(self) -> None:
-        self.close()
-
-
-def copy_exactly(source: SupportsRead[bytes], target: IO[bytes], length: int) -> None:
-    """Copy `length` bytes, or what there is, in pieces."""
-    for piece in _pieces(source, length):
-        target.write(piece)
-
-
-def _pieces(source: SupportsRead[bytes], length: int) -> Iterator[bytes]:
-    while length > 0 and (piece := source.read(min(_PIECE, length))):
-        length -= len(piece)
-        yield piece
-
-
 def _rewindable(source: IO[bytes], length: int) -> IO[bytes]:
     if getattr(source, "seekable", bool)():
         return source
+    from glmcli.sandbox.spooling import copy_exactly, spool  # not needed in process, where bodies are in memory
+
     target = spool()
     copy_exactly(source, target, length)
     target.seek(0)

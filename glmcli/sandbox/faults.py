@@ -51,7 +51,7 @@ def parse(name: str) -> Fault:
 
 def named_in_prompt(request: Request) -> str | None:
     """The fault that the last user message of a JSON body names, or the prompt of a media body."""
-    body = request._parsed
+    body = request.parsed
     if not isinstance(body, dict):
         return None
     messages = [message for message in body.get("messages") or [] if isinstance(message, dict)]

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import IO
 
-from glmcli.sandbox.exchange import Part, Refusal, spool
+from glmcli.sandbox.exchange import Part, Refusal
+from glmcli.sandbox.spooling import spool
 
 _LINE = 64 * 1024
 

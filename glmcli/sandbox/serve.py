@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from glmcli.sandbox.exchange import copy_exactly, spool
+from glmcli.sandbox.spooling import copy_exactly, spool
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
