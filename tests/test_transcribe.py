@@ -426,6 +426,21 @@ def test_request_ids_are_unique(glm: Glm, server: ScriptedServer, talk: Path) ->
     assert {len(name) for name in ids} == {64}
 
 
+def test_a_missing_key_is_not_the_fault_of_the_file(glm: Glm, server: ScriptedServer, clip: Path) -> None:
+    """Exit 4, without the file's name in front; the others are not tried."""
+    result = glm("transcribe", "clip.wav", "clip.wav", "--provider", "zhipu")
+    assert result.exit_code == ExitCode.AUTH
+    assert "clip.wav" not in result.stderr
+
+
+def test_kept_pieces_leave_only_private_folders(glm: Glm, server: ScriptedServer, clip: Path, home: Path) -> None:
+    """Every folder that is made on the way is 0700."""
+    glm("transcribe", "clip.wav")
+    made = [home, *(path for path in home.rglob("*") if path.is_dir())]
+    assert len(made) >= 3
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
+
+
 # -- a dry run ----------------------------------------------------------------------------------
 
 
@@ -436,6 +451,13 @@ def test_a_dry_run_prints_one_command(glm: Glm, server: ScriptedServer, clip: Pa
     assert '"Authorization: Bearer $ZAI_API_KEY"' in result.stdout
     assert f'file=@"{clip}"' in result.stdout
     assert not server.requests
+
+
+def test_a_dry_run_of_a_long_file_shows_the_first_piece(glm: Glm, server: ScriptedServer, talk: Path) -> None:
+    """No file on disk holds a piece: curl reads it from a pipe, and a note says so."""
+    result = glm("--dry-run", "transcribe", "talk.wav")
+    assert "-F 'file=@-;filename=\"audio.wav\";type=audio/wav'" in result.stdout
+    assert "sent in 4 pieces" in result.stderr
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -163,12 +163,16 @@ class MultipartBody:
         for name, value in self.fields:
             words += ["--form-string", quote(f"{name}={value}")]
         for part in self.files:
-            path = part.source.file or "-"
             # Quotes are curl's own: a comma or semicolon in a bare name would end it.
-            place = str(path).replace("\\", "\\\\").replace('"', '\\"')
-            shown = part.filename.replace("\\", "\\\\").replace('"', '\\"')
-            words += ["-F", quote(f'{part.name}=@"{place}";filename="{shown}";type={part.content_type}')]
+            place = _in_quotes(str(part.source.file)) if part.source.file else "-"
+            names = f"{part.name}=@{place};filename={_in_quotes(part.filename)}"
+            words += ["-F", quote(f"{names};type={part.content_type}")]
         return words
+
+
+def _in_quotes(text: str) -> str:
+    """A name as curl reads it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _escaped(text: str) -> str:

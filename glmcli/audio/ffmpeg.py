@@ -67,7 +67,7 @@ def convert(program: str, source: Path, target: Path, *, name: str, environ: Map
     complaint = _run(process)
     if process.returncode:
         first = complaint.decode("utf-8", "replace").strip().splitlines()[:1]
-        reason = first[0].replace(f"file:{source.absolute()}", name) if first else f"exit code {process.returncode}"
+        reason = first[0].removeprefix(f"file:{source.absolute()}: ") if first else f"exit code {process.returncode}"
         hint = "give a recording, for example WAV, MP3, M4A or OGG"
         raise UsageError(f"ffmpeg cannot read {name}: {reason}", hint=hint)
 

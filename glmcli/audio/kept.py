@@ -41,7 +41,7 @@ class KeptPieces:
     def put(self, name: str, answer: Mapping[str, object]) -> None:
         """Keep an answer. A folder that cannot be written costs only the resumption."""
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(self._folder)
             _write_private(self._path(name), json.dumps(answer, ensure_ascii=False).encode("utf-8", "surrogatepass"))
         except OSError:
             return
@@ -59,6 +59,13 @@ class KeptPieces:
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"
+
+
+def _make_private(folder: Path) -> None:
+    """Not `parents=True`, which gives the mode to the last folder only."""
+    if not folder.is_dir():
+        _make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _write_private(path: Path, data: bytes) -> None:

@@ -13,7 +13,7 @@ from glmcli.audio import ffmpeg
 from glmcli.audio.kinds import HEAD_BYTES, sniff
 from glmcli.audio.mp3 import Mp3Error
 from glmcli.audio.pieces import Piece, plan
-from glmcli.audio.wav import WavError
+from glmcli.audio.wav import UnsupportedCodec, WavError
 from glmcli.errors import UsageError
 
 #: Kinds that are cut here; everything else is converted first.
@@ -94,7 +94,11 @@ def _plan(path: Path, kind: str, name: str, environ: Mapping[str, str]) -> tuple
     """The pieces, or None when only a converter can read this one and there is one."""
     try:
         return tuple(plan(path, kind))
-    except (WavError, Mp3Error) as error:
+    except WavError as error:
+        if isinstance(error, UnsupportedCodec) and ffmpeg.find_ffmpeg(environ) is not None:
+            return None
+        raise _with_name(error, name) from None
+    except Mp3Error as error:  # a tag of MP3 may stand in front of other sound
         if ffmpeg.find_ffmpeg(environ) is not None:
             return None
         raise _with_name(error, name) from None

@@ -31,7 +31,12 @@ Files = Annotated[
 ]
 Form = Annotated[
     str | None,
-    typer.Option("--format", "-f", help="Write text, json, srt or vtt (default: by the ending of -o, else text)."),
+    typer.Option(
+        "-f",
+        "--format",
+        help="Write text, json, srt or vtt (default: by the ending of -o, else text).",
+        metavar="FORMAT",
+    ),
 ]
 Output = Annotated[
     str | None,
@@ -45,7 +50,12 @@ Hotword = Annotated[
 Jobs = Annotated[
     int,
     typer.Option(
-        "-j", "--jobs", min=1, max=MAX_JOBS, help="Send so many pieces at a time, without the text before as context."
+        "-j",
+        "--jobs",
+        min=1,
+        max=MAX_JOBS,
+        metavar="N",
+        help="Send so many pieces at a time, without the text before as context.",
     ),
 ]
 Resume = Annotated[bool, typer.Option("--resume/--no-resume", help="Use answers kept from an earlier run.")]
@@ -183,7 +193,8 @@ def _is_of_this_file(error: GlmError) -> bool:
 
 
 def _named(error: GlmError, name: str) -> GlmError:
-    if name not in error.message:
+    """Errors name their file; a missing key has nothing to do with it."""
+    if error.exit_code not in (ExitCode.AUTH, ExitCode.CONFIG) and name not in error.message:
         error.message = f"{name}: {error.message}"
     return error
 
@@ -282,7 +293,13 @@ class _Work:
         """Transcribe and write one recording."""
         from glmcli.audio.recordings import open_recording
 
-        with open_recording(job.path, name=job.name, environ=self._app.environ) as recording:
+        status = _Status(self._app)
+        status.show(f"{job.name}: looking for pauses")  # and before that, perhaps, converting: both may take a while
+        with ExitStack() as stack:
+            try:
+                recording = stack.enter_context(open_recording(job.path, name=job.name, environ=self._app.environ))
+            finally:
+                status.clear()
             self._announce(recording)
             if job.target is None and self._form == "text":
                 self._write_live(job, recording)
@@ -329,7 +346,7 @@ class _Work:
 
     def _spoken(self, recording: Recording, on_text: OnText | None, *, silent: bool) -> Iterator[Spoken]:
         """The pieces as they come, with progress; says what was saved or is kept."""
-        progress = _Progress(self._app, recording, silent=silent)
+        progress = _Progress(recording, _Status(self._app, silent=silent))
         done = kept = 0
         try:
             with closing(self._transcriber.transcribe(recording, on_text)) as items:
@@ -360,28 +377,42 @@ class _Work:
         return f"run the same command again: {done} of {count} pieces are kept and will not be sent again"
 
 
-class _Progress:
-    """One moving line on a terminal's stderr."""
+class _Status:
+    """One line on a terminal's stderr that is replaced and taken away again."""
 
-    def __init__(self, app: AppContext, recording: Recording, *, silent: bool) -> None:
+    def __init__(self, app: AppContext, *, silent: bool = False) -> None:
         streams = app.streams
         self._streams = streams
-        self._recording = recording
-        # A single piece has nothing to tell but a wait.
         self._is_on = streams.stderr_is_tty and not (silent or streams.quiet or streams.is_dumb)
 
-    def show(self, done: int) -> None:
-        """So many pieces are through."""
-        pieces = self._recording.pieces
-        if self._is_on and done < len(pieces):
-            at, end = _clock(pieces[done].start), _clock(self._recording.seconds)
-            line = f"{self._recording.name}: piece {done + 1} of {len(pieces)}, at {at} of {end}"
+    def show(self, line: str) -> None:
+        """Write the line; shortened, because one that wraps could not be taken away."""
+        if self._is_on:
             self._streams.write_error(line[: self._streams.width - 1])
 
     def clear(self) -> None:
         """Leave an empty line for what is written next."""
         if self._is_on:
             self._streams.write_control("\r\x1b[K")
+
+
+class _Progress:
+    """Says which piece is on its way."""
+
+    def __init__(self, recording: Recording, status: _Status) -> None:
+        self._recording = recording
+        self._status = status
+
+    def show(self, done: int) -> None:
+        """So many pieces are through."""
+        pieces = self._recording.pieces
+        if done < len(pieces):
+            at, end = _clock(pieces[done].start), _clock(self._recording.seconds)
+            self._status.show(f"{self._recording.name}: piece {done + 1} of {len(pieces)}, at {at} of {end}")
+
+    def clear(self) -> None:
+        """Leave an empty line for what is written next."""
+        self._status.clear()
 
 
 def _clock(seconds: float) -> str:
