@@ -25,10 +25,23 @@ PACKAGE = ROOT / "glmcli"
 LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
     (
         "words",
-        frozenset({"", "errors", "events", "codes", "language", "registry", "completion_data", "completion_scripts"}),
+        frozenset(
+            {
+                "",
+                "catalogue",
+                "codes",
+                "completion_data",
+                "completion_scripts",
+                "errors",
+                "events",
+                "language",
+                "registry",
+            }
+        ),
     ),
-    ("core", frozenset({"api", "audio", "diagnosis"})),
-    ("settings", frozenset({"config", "config.model", "config.resolve", "config.schema"})),
+    ("core", frozenset({"api", "audio"})),
+    # As pure as the core, and standing on it.
+    ("settings", frozenset({"config", "config.model", "config.resolve", "config.schema", "diagnosis"})),
     # Edges that other edges stand on: what a terminal may see, where files are, how they are replaced.
     ("ground", frozenset({"streams", "config.files", "config.paths"})),
     (
