@@ -8,6 +8,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -407,7 +409,7 @@ def test_copies_go_with_their_last_conversation(history: History, tmp_path: Path
 
 
 def test_the_ledger_sums_up(history: History) -> None:
-    """An unknown cost is counted as unknown, never as nothing; currencies are not mixed."""
+    """An unknown cost is counted as unknown, never as nothing; credits are a price; currencies are not mixed."""
     for entry in (
         UsageEntry("chat", "zai", "glm-5.3", "work", 100, 10, 50, cost=0.25, currency="USD", at=NOON),
         UsageEntry("chat", "zhipu", "glm-5.3", "cn", 100, None, 50, cost=0.0, currency="CNY", at=NOON + 1),
@@ -419,7 +421,7 @@ def test_the_ledger_sums_up(history: History) -> None:
 
     assert [
         UsageSum("cogview", 1, unpriced=1),
-        UsageSum("glm-5.3", 4, 208, 12, 103, {"CNY": 0.0, "USD": 0.75}, 1, 1.5),
+        UsageSum("glm-5.3", 4, 208, 12, 103, {"CNY": 0.0, "USD": 0.75}, 0, 1.5),
     ] == history.ledger.summary("model")
     assert [UsageSum("cogview", 1, unpriced=1), UsageSum("glm-5.3", 1, 7, costs={"USD": 0.5})] == (
         history.ledger.summary("model", since=NOON + 2, profile="work")
@@ -427,11 +429,10 @@ def test_the_ledger_sums_up(history: History) -> None:
     assert [line.key for line in history.ledger.summary("profile")] == ["cn", "plan", "work"]
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone can be changed on POSIX only")
 @pytest.mark.parametrize(("zone", "day"), [("UTC", "2026-09-21"), ("Asia/Shanghai", "2026-09-22")])
 def test_a_day_is_a_local_day(path: Path, monkeypatch: pytest.MonkeyPatch, zone: str, day: str) -> None:
     """The ledger's days end at midnight where the user is."""
-    import time
-
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
@@ -613,6 +614,41 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
         History(tmp_path / "file" / "glm" / "history.db").start()
 
     assert "GLM_NO_LOG" in (failure.value.hint or "")
+
+
+_AS_A_GUEST = """
+import json, os, sqlite3, sys
+from pathlib import Path
+from glmcli.errors import HistoryError
+from glmcli.history import History, Message
+if os.geteuid() == 0:
+    os.setuid(65534)
+history = History(Path(sys.argv[1]))
+print(len(history.search("one")), history.latest().title)
+try:
+    history.start([Message("user", "two")])
+except HistoryError as error:
+    print(error.message)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_a_read_only_folder(path: Path) -> None:
+    """What is there can be read and searched; writing is refused with the reason."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "history.db"
+        history = History(path)
+        ask(history, "one")
+        history.close()
+        path.chmod(0o444)
+        path.parent.chmod(0o555)
+        try:
+            guest = _start(_AS_A_GUEST, path)
+            told = guest.communicate()[0].splitlines()
+        finally:
+            path.parent.chmod(0o700)
+
+    assert told == ["1 one", f"{path} or its folder is read-only"]
 
 
 def test_a_full_disk(path: Path) -> None:

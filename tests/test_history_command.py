@@ -43,6 +43,17 @@ def keep(home: Path) -> Keep:
     return keep
 
 
+@pytest.fixture
+def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    if not hasattr(time, "tzset"):
+        pytest.skip("the zone can be changed on POSIX only")
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
 # -- list ----------------------------------------------------------------------
 
 
@@ -134,7 +145,8 @@ def talk(history: History) -> str:
     ).id
 
 
-def test_show_in_a_pipe_is_markdown(glm: Glm, talk: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("_in_utc")
+def test_show_in_a_pipe_is_markdown(glm: Glm, talk: str) -> None:
     """A chapter with a heading per message; texts stand as they are, to the byte."""
     expected = """\
 # A \\[strange\\] thing
@@ -176,9 +188,6 @@ a ```fenced``` cat
 
 *(interrupted)*
 """
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-
     result = glm("history", "show", talk, "--reasoning")
     without = glm("history", "show", talk)
 

@@ -6,6 +6,7 @@ that says what to do; the file stays as it was found.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -113,9 +114,10 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             self._prepare_file()
-            connection = _connect(str(self.path))
+            is_frozen = self._is_frozen()
+            connection = _connect(f"{self.path.as_uri()}?immutable=1" if is_frozen else str(self.path))
             try:
-                self._prepare(connection)
+                self._prepare(connection, is_frozen=is_frozen)
             except BaseException:
                 connection.close()
                 raise
@@ -139,10 +141,16 @@ class Database:
                 raise
         repair_modes(self.path, self._notice)
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _is_frozen(self) -> bool:
+        """Whether the file can only be read: SQLite could not even make the shared memory that WAL needs."""
+        is_quiet = not self.path.with_name(self.path.name + "-wal").exists()
+        return is_quiet and not os.access(self.path.parent, os.W_OK)
+
+    def _prepare(self, connection: sqlite3.Connection, *, is_frozen: bool) -> None:
         self._check_version(connection)
-        # Readers and a writer do not wait for each other. On a file system that cannot do it, it stays as it is.
-        self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
+        if not is_frozen:
+            # Readers and a writer do not wait for each other. On a file system that cannot do it, it stays as it is.
+            self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
         self._migrate(connection)
 
     def _check_version(self, connection: sqlite3.Connection) -> int:
@@ -220,7 +228,9 @@ class Database:
 def _connect(name: str) -> sqlite3.Connection:
     import sqlite3
 
-    connection = sqlite3.connect(name, timeout=_DEAF_SECONDS, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        name, timeout=_DEAF_SECONDS, isolation_level=None, check_same_thread=False, uri=name.startswith("file:")
+    )
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")

@@ -26,7 +26,7 @@ SELECT {key} AS key, currency,
     coalesce(sum(cached_tokens), 0) AS cached_tokens,
     coalesce(sum(completion_tokens), 0) AS completion_tokens,
     sum(cost) AS cost,
-    sum(cost IS NULL) AS unpriced,
+    sum(cost IS NULL AND credits IS NULL) AS unpriced,
     sum(credits) AS credits
 FROM ledger WHERE at >= ? AND (? IS NULL OR profile = ?)
 GROUP BY 1, 2 ORDER BY 1, 2

@@ -152,7 +152,8 @@ class UsageSum:
     """A line of the ledger's summary.
 
     `key` is a local date, a model or a profile, None where the entries named none. `costs` has one sum per
-    currency; `unpriced` counts the requests whose price is unknown, so that a sum is never taken for the whole.
+    currency; `unpriced` counts the requests of which neither price nor credits are known, so that a sum is
+    never taken for the whole.
     `credits` is None when no request had any.
     """
 
