@@ -12,7 +12,7 @@ from glmcli.config.files import Notice, quiet
 from glmcli.config.model import Config, Profile
 from glmcli.config.resolve import AUTHS, no_such_profile, resolve_alias
 from glmcli.config.schema import KEY_REFERENCE, dotted
-from glmcli.config.store import edit_config, parse_config
+from glmcli.config.store import edit_config, parse_config, text_of
 from glmcli.config.variables import parse_count, parse_timeout, parsed
 from glmcli.errors import ConfigError
 
@@ -32,7 +32,7 @@ def change_values(
         for place, value in values.items():
             changes += change_table(_table_of(document, place, path), {place[-1]: value}, place[:-1])
         _drop_empty_tables(document, values)
-        config = parse_config(document.as_string(), path)
+        config = parse_config(text_of(document), path)
         for name in {place[1] for place in values if place[0] == "profiles" and len(place) > 1}:
             if name in config.profiles:
                 check_profile(config.profiles[name], allow_http=allow_http)

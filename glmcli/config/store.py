@@ -137,13 +137,35 @@ def edit_config(
             repair_modes(path, notice)
         document = tomlkit.parse(before or "")
         yield document
-        after = tomlkit.dumps(document)
-        if after == (before or ""):
+        if tomlkit.dumps(document) == (before or ""):
             return
+        after = text_of(document, notice=notice)
         if before is None and "version" not in document:
             after = f"version = {VERSION}\n{after}"
         parse_config(after, path)
         write_private(path, after.encode())
+
+
+def text_of(document: tomlkit.TOMLDocument, *, notice: Notice = quiet) -> str:
+    """What a changed document says as TOML, with its comments if that can be.
+
+    tomlkit misplaces keys when a table was written with dotted keys
+    (`a.b = 1`) and then gains a table of its own. Values count for more than
+    comments: such a file is written anew without them.
+    """
+    import tomllib
+
+    text = document.as_string()
+    meant = document.unwrap()
+    try:
+        if tomllib.loads(text) == meant:
+            return text
+    except tomllib.TOMLDecodeError:
+        pass
+    import tomli_w
+
+    notice("glm: the dotted keys of config.toml were written as tables; comments in it are gone")
+    return tomli_w.dumps(meant)
 
 
 def _read_text(path: Path) -> str | None:
