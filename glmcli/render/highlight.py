@@ -120,17 +120,32 @@ class Highlighter:
         begin = text.rfind(_BLOCK_COMMENT[0])
         if begin < 0 or _BLOCK_COMMENT[1] in text[begin:] or not _has_block_comments(self._lexer):
             return text, ""
-        tokens, _ = _read(self._lexer, text[:begin] + "/**/\n", self._stack)
+        # Inside a string or another comment it begins nothing; anywhere else a closed one must be a comment.
+        kind, start = self._token_at(text, begin)
+        if start < begin and kind.startswith(("Token.Literal.String", "Token.Comment")):
+            return text, ""
+        kind, start = self._token_at(text[:begin] + "".join(_BLOCK_COMMENT), begin)
+        is_comment = start == begin and kind.startswith("Token.Comment")
+        return (text[:begin], text[begin:]) if is_comment else (text, "")
+
+    def _token_at(self, text: str, place: int) -> tuple[str, int]:
+        """The kind of the token that a place in the line belongs to, and where that token starts."""
+        assert self._lexer is not None
+        tokens, _ = _read(self._lexer, text + "\n", self._stack)
         position = 0
         for kind, value in tokens:
-            if position == begin and str(kind).startswith("Token.Comment"):
-                return text[:begin], text[begin:]
+            if position + len(value) > place:
+                return str(kind), position
             position += len(value)
-        return text, ""
+        return "", position
 
     def _spans(self, text: str) -> Line:
         assert self._lexer is not None
-        tokens, self._stack = _read(self._lexer, text + "\n", self._stack)
+        try:
+            tokens, self._stack = _read(self._lexer, text + "\n", self._stack)
+        except Exception:  # a lexer that cannot read one line alone, or a plugin's fault: colours are no reason to fail
+            self._lexer = None
+            return [Span(text)] if text else []
         return [Span(value, _style(kind)) for kind, text in tokens if (value := text.rstrip("\n"))]
 
 

@@ -364,7 +364,8 @@ class _Layout:
         """Go on at another width."""
         self._width = width
         if self._flow:
-            self._emit(self._flow.wrapper.rewrap(self._area))
+            self._flow.wrapper, full = self._flow.wrapper.rewrapped(self._area)
+            self._emit(full)
         if self._table and self._table.is_settled:
             self._table.layout.settle((), width=self._area, origin=self._margin_width)
 

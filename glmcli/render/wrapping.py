@@ -167,11 +167,10 @@ class Wrapper:
             self._end_line(done)
         return done
 
-    def rewrap(self, width: int) -> list[Line]:
-        """Go on at another width; lines that the text kept so far fills at it."""
-        pending = [*self._line, *self._gap, *self._word]
-        self.__init__(width)  # type: ignore[misc]  # begins anew with the text that is still its own
-        return self.feed(pending)
+    def rewrapped(self, width: int) -> tuple[Wrapper, list[Line]]:
+        """One that goes on at another width, and the lines that the text kept so far fills at it."""
+        twin = Wrapper(width)
+        return twin, twin.feed([*self._line, *self._gap, *self._word])
 
     def _add(self, atom: str, style: Style, done: list[Line]) -> None:
         is_wide = not atom.isascii() and _widths[atom[0]] == 2
