@@ -59,6 +59,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "config.store",
                 "history",
                 "integrations",
+                "menu",
                 "prompter",
                 "pump",
                 "render",
