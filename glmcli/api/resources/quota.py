@@ -30,6 +30,8 @@ class Metered(StrEnum):
 
 
 _METERED = {"CREDIT_LIMIT": Metered.MODELS, "TOKENS_LIMIT": Metered.MODELS, "TIME_LIMIT": Metered.TOOLS}
+#: What the figures of a window are.
+_COUNTS = {"CREDIT_LIMIT": "credits", "TOKENS_LIMIT": "tokens", "TIME_LIMIT": "calls"}
 
 
 class Unit(StrEnum):
@@ -49,8 +51,8 @@ _HOURS = {Unit.HOUR: 1, Unit.DAY: 24, Unit.WEEK: 168}
 class Window:
     """One limit of a plan.
 
-    `unit` x `number` is its length; `limit`, `used` and `remaining` are credits,
-    tokens or calls, None where the service says nothing. `percent_used` is
+    `unit` x `number` is its length; `limit`, `used` and `remaining` are what `counts`
+    says (credits, tokens or calls), None where the service says nothing. `percent_used` is
     0 to 100. `resets_at` is epoch seconds. `details` names what a tool took.
     """
 
@@ -63,6 +65,7 @@ class Window:
     percent_used: float | None = None
     resets_at: float | None = None
     details: tuple[tuple[str, int], ...] = ()
+    counts: str = "credits"
 
     @property
     def seconds(self) -> int | None:
@@ -81,7 +84,8 @@ class Window:
 
         `usage` is the limit, not the use: the service's own word.
         """
-        metered = _METERED.get(text(body, "type") or "")
+        type = text(body, "type") or ""
+        metered = _METERED.get(type)
         if metered is None:
             return None
         limit, used, remaining = whole(body, "usage") or None, whole(body, "currentValue"), whole(body, "remaining")
@@ -98,6 +102,7 @@ class Window:
             details=tuple(
                 (text(item, "modelCode") or "?", whole(item, "usage") or 0) for item in mappings(body, "usageDetails")
             ),
+            counts=_COUNTS[type],
         )
 
 
