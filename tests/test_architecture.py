@@ -59,7 +59,6 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "config.store",
                 "history",
                 "integrations",
-                "menu",
                 "prompter",
                 "pump",
                 "render",
