@@ -35,7 +35,7 @@ _TOGGLES = {"strong": "1", "em": "3", "s": "9"}
 _OPEN = re.compile(r"(?<!\w)_|_(?!\w)|\*(?!\s)|~~|`|\[|<(?=[A-Za-z/!?])|&#?\w*$")
 # The end of a text that is still being written: a link without its target, emphasis without its end.
 _PARTIAL_LINK = re.compile(r"!?\[([^\[\]\n]*)(?:\](?:\([^()\s]*)?)?$")
-_CODE_SPAN = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.S)
+_CODE_SPAN = re.compile(r"(?<!`)(`++).*?(?<!`)\1(?!`)", re.S)
 _MARKS = re.compile(r"(?<!\\)(?:\*\*|\*|~~)")
 _MAY_OPEN = re.compile(r"(?:\*\*|~~|(?<!\w)\*)(?=[^\s*~])")
 

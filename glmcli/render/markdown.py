@@ -26,7 +26,7 @@ from glmcli.streams import harmless
 _SEGMENT = LONG_LINE // 2  # characters of a paragraph that are looked at together, more while markup is open
 _LONGEST_SEGMENT = 4 * LONG_LINE  # beyond which markup that is still open is taken for text
 _MARGIN = 256  # characters that must have come after a cut, to know the marks around it
-_ATOM = re.compile(r"(`+)(?!`).{1,200}?(?<!`)\1(?!`)|!?\[[^\]]{,200}\]\([^)]{,200}\)|(\*\*|~~|\*).{1,200}?\2|.", re.S)
+_ATOM = re.compile(r"(?<!`)(`++).{1,200}?(?<!`)\1(?!`)|!?\[[^\]]{,200}\]\([^)]{,200}\)|(\*\*|~~|\*).{1,200}?\2|.", re.S)
 _SETTLING_ROWS = 20  # rows that decide how wide the columns of a table are
 
 _BETWEEN = re.compile(r"[^\W_] ?[^\W_]")
@@ -277,15 +277,15 @@ class _Flow:
 
     def _can_cut(self) -> bool:
         """Whether there is a place to try a cut at: inside or after a word, outside what looks like a pair of marks."""
-        end = self._place + _MARGIN
-        if len(self._pending) < end:
-            return False
-        for atom in _ATOM.finditer(self._pending, 0, end):
-            place = atom.start()
-            if place >= self._place and _BETWEEN.match(self._pending, place - 1):
-                self._place = min(place, _LONGEST_SEGMENT)
-                break
-        return True
+        while len(self._pending) >= self._place + _MARGIN:
+            for atom in _ATOM.finditer(self._pending, 0, self._place + _MARGIN):
+                if atom.start() >= self._place and _BETWEEN.match(self._pending, atom.start() - 1):
+                    self._place = min(atom.start(), _LONGEST_SEGMENT)
+                    return True
+            if self._place == _LONGEST_SEGMENT:
+                return True
+            self._place = min(2 * self._place, _LONGEST_SEGMENT)
+        return False
 
     def _cut(self, inline: Inline) -> list[Line]:
         """Settle the text before the place if its markup is closed there; the lines that it fills."""
@@ -293,7 +293,7 @@ class _Flow:
         spans = inline.closed_spans(head, self.base)
         if spans is None:
             if self._place < _LONGEST_SEGMENT:
-                self._place = min(self._place + self._place // 2, _LONGEST_SEGMENT)
+                self._place = min(2 * self._place, _LONGEST_SEGMENT)
                 return []
             spans = inline.spans(head, self.base)
         self._pending, self._place = self._pending[self._place :], _SEGMENT
