@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from glmcli.config.model import Config, DirectoryFile, Settings
     from glmcli.config.paths import Paths
     from glmcli.history import History
+    from glmcli.interrupts import Interrupts
     from glmcli.prompter import Prompter
     from glmcli.sandbox.app import Sandbox
 
@@ -142,6 +143,13 @@ class AppContext:
         from glmcli.prompter import Prompter
 
         return Prompter(self.streams, no_input=self.options.no_input)
+
+    @cached_property
+    def interrupts(self) -> Interrupts:
+        """Ctrl-C, for those who hold a conversation."""
+        from glmcli.interrupts import Interrupts
+
+        return Interrupts()
 
     # -- the service -------------------------------------------------------------
 

@@ -27,8 +27,14 @@ class Pump(Generic[T]):
         self._next_wait = next_wait
         self._queue: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
         self._stopped = threading.Event()
+        self._is_interrupted = False
         self._thread = threading.Thread(target=self._read, name="glm-reader", daemon=True)
         self._thread.start()
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt from the iteration; safe in a signal handler."""
+        self._is_interrupted = True
+        self._queue.put((None, None))
 
     def stop(self) -> None:
         """Leave the reader alone; it ends at its next batch."""
@@ -41,8 +47,9 @@ class Pump(Generic[T]):
                 timeout = _LONGEST_WAIT_SECONDS if wait is None else min(wait, _LONGEST_WAIT_SECONDS)
                 item, error = self._queue.get(timeout=max(timeout, 0))
             except queue.Empty:
-                yield self._idle
-                continue
+                item, error = self._idle, None
+            if self._is_interrupted:
+                raise KeyboardInterrupt
             if isinstance(error, StopIteration):
                 return
             if error is not None:

@@ -108,7 +108,8 @@ def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = 
     elif _is_live(app, thinking):
         turn = _live_turn(app, events, show_reasoning=thinking == "show")
     else:
-        turn = run_turn(events, _plain_renderer(app, thinking))
+        with app.interrupts.at_once():
+            turn = run_turn(events, _plain_renderer(app, thinking))
     if app.streams.stdout_is_tty and app.streams.stderr_is_tty and not app.options.json:
         _write_usage(app, turn)
     record_usage(app, command="chat", model=turn.answer.model or request.model, usage=turn.answer.usage)
@@ -163,9 +164,10 @@ def _live_turn(app: AppContext, batches: Iterator[list[Event]], *, show_reasonin
     sent = app.client.prepare()
     pump: Pump[list[Event]] = Pump(batches, idle=[], next_wait=renderer.next_wait)
     try:
-        sent.wait(timeout=0.2)  # the request leaves before anything that the answer needs is imported
-        renderer.preload()
-        return run_turn(iter(pump), renderer)
+        with app.interrupts.handed_to(pump.interrupt):
+            sent.wait(timeout=0.2)  # the request leaves before anything that the answer needs is imported
+            renderer.preload()
+            return run_turn(iter(pump), renderer)
     finally:
         pump.stop()
         app.client.abort()
