@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from glmcli.config.model import GlobalOptions, Secret
 from glmcli.streams import Streams
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
 _NO_KEY = Secret("", "nowhere")
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(NamedTuple):
     """How a client behaves: its patience, and the form of the key (`api.auth`)."""
 
     timeout_seconds: float

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from glmcli.api.endpoints import Service
 
@@ -28,8 +27,7 @@ class Body(Protocol):
         """The bytes, from the start."""
 
 
-@dataclass(frozen=True, slots=True)
-class JsonBody:
+class JsonBody(NamedTuple):
     """A JSON document."""
 
     value: Mapping[str, object]
@@ -64,8 +62,7 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, str | int | float | bool)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What to ask, of which service.
 
     `path` is relative to the base URL of `service`. `repeatable` is False for
@@ -86,8 +83,7 @@ class Call:
     auth: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A complete answer with status 2xx. Header names are lower case."""
 
     status: int

@@ -11,8 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from glmcli import __version__
@@ -60,8 +59,7 @@ class Retry(Protocol):
         """`attempt` counts from 1, the request that just failed."""
 
 
-@dataclass(slots=True)
-class ClientOptions:
+class ClientOptions(NamedTuple):
     """How a client connects. Times in seconds."""
 
     target: Target
@@ -76,7 +74,7 @@ class ClientOptions:
     #: A WSGI application that answers instead of the network (the sandbox).
     application: Callable[..., Any] | None = None
     sleep: Callable[[float], None] = time.sleep
-    extra_headers: Mapping[str, str] = field(default_factory=dict)
+    extra_headers: Mapping[str, str] = {}
 
 
 class Client:

@@ -8,7 +8,7 @@ Claude Code's page on docs.z.ai (`ANTHROPIC_AUTH_TOKEN`, `API_TIMEOUT_MS`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from glmcli.api.endpoints import PROVIDERS, VENDOR_PROVIDERS, Plan, Protocol, Provider, Region, Service, Target
@@ -68,8 +68,8 @@ def client_bases(target: Target) -> ClientBases:
             responses=None,
         )
     return ClientBases(
-        openai=replace(target, protocol=Protocol.OPENAI).base(Service.CHAT),
-        anthropic=replace(target, protocol=Protocol.ANTHROPIC).base(Service.CHAT),
+        openai=target._replace(protocol=Protocol.OPENAI).base(Service.CHAT),
+        anthropic=target._replace(protocol=Protocol.ANTHROPIC).base(Service.CHAT),
         # The Responses protocol is served to plans alone (docs.z.ai/devpack/quick-start).
         responses=target.origin + "/api/v1" if target.provider.plan is Plan.CODING else None,
     )

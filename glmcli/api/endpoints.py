@@ -8,8 +8,8 @@ therefore sent to the general base of the same region.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from glmcli.errors import ConfigError, UsageError
 
@@ -66,8 +66,7 @@ class Via(StrEnum):
     MCP = "mcp"
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(NamedTuple):
     """A region and a plan, with the variables that may hold its key."""
 
     name: str
@@ -165,8 +164,7 @@ BILLS_BALANCE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where the calls of one command go.
 
     `origin` is scheme and host of the vendor, without a path; `base_url` is

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from glmcli import codes
 from glmcli.errors import GlmError, NetworkError, ServiceError
@@ -21,8 +21,7 @@ RESET_MARGIN_SECONDS = 5.0
 SHORTEST_LATE_WAIT_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """How patient one invocation is.
 
     `wait_for_reset` is `--wait`: sleep until a plan window opens, or as long
@@ -31,8 +30,8 @@ class RetryPolicy:
 
     max_retries: int = 2
     wait_for_reset: bool = False
-    random: Callable[[], float] = field(default=random.random, repr=False)
-    now: Callable[[], float] = field(default=time.time, repr=False)
+    random: Callable[[], float] = random.random
+    now: Callable[[], float] = time.time
 
     def delay(self, error: GlmError, attempt: int, *, repeatable: bool = True) -> float | None:
         """Seconds to wait before the call is sent again; None to give up.

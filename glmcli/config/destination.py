@@ -7,7 +7,7 @@ only one whose own variable is set.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from glmcli.api.endpoints import (
     ORIGIN_CN,
@@ -33,8 +33,7 @@ _NO_PROVIDER_HINT = "set one up with: glm onboard  (or try without a key: glm --
 _ANTHROPIC_PATHS = ("/v1/messages", "/anthropic", "/anthropic/v1")
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(NamedTuple):
     """An endpoint; `lender` is the profile, if its key may go there."""
 
     provider: Sourced[Provider]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from glmcli.api.endpoints import Protocol, Provider, Via
 
@@ -25,8 +25,7 @@ CHAT_KEYS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sourced(Generic[T]):
+class Sourced(NamedTuple, Generic[T]):
     """A value and the words that say where it came from.
 
     `source` reads as "flag --model", "variable GLM_MODEL", "/home/a/.glm.toml",
@@ -37,8 +36,7 @@ class Sourced(Generic[T]):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """A named set of provider, model, defaults and a reference to a key.
 
     `key` is a reference: `keyring`, `file`, `env:NAME` or `command:...`.
@@ -53,29 +51,27 @@ class Profile:
     base_url: str | None = None
     protocol: str | None = None
     keyring_backend: str | None = None
-    chat: Mapping[str, object] = field(default_factory=dict)
-    extra: Mapping[str, object] = field(default_factory=dict)
+    chat: Mapping[str, object] = {}
+    extra: Mapping[str, object] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """`config.toml`, parsed and checked. `path` is where it stands or would stand."""
 
     path: Path
     exists: bool = False
     default_profile: str | None = None
-    profiles: Mapping[str, Profile] = field(default_factory=dict)
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, object] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = {}
+    aliases: Mapping[str, str] = {}
+    settings: Mapping[str, object] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryFile:
+class DirectoryFile(NamedTuple):
     """A `.glm.toml`: a profile's name and chat defaults, never a key or URL."""
 
     path: Path
     profile: str | None = None
-    chat: Mapping[str, object] = field(default_factory=dict)
+    chat: Mapping[str, object] = {}
     ignored: tuple[str, ...] = ()
 
 
@@ -116,8 +112,7 @@ class GlobalOptions:
     key_stdin: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What one invocation works with. Made by `config.resolve.resolve` alone."""
 
     profile: Sourced[str | None]
@@ -163,8 +158,7 @@ class Secret:
         raise TypeError("a Secret is not pickled")
 
 
-@dataclass(frozen=True, slots=True)
-class KeyCandidate:
+class KeyCandidate(NamedTuple):
     """A place where the key may be, in order of precedence.
 
     `kind` is `stdin`, `env` or `stored`; `reference` is the variable's name,

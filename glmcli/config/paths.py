@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from glmcli.errors import ConfigError
 
@@ -21,8 +21,7 @@ _XDG = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(NamedTuple):
     """The folders of one user, and the files in them; nothing need exist."""
 
     config_dir: Path

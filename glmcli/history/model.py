@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from glmcli.events import Answer, ToolCall, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(NamedTuple):
     """A file or URL that went with a message, by reference.
 
     `path` is absolute, or a URL, which has no `sha256`.
@@ -21,8 +21,7 @@ class Attachment:
     bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One turn of one side. `seconds` is how long the answer took; `created_at` None means now."""
 
     role: str
@@ -59,8 +58,7 @@ class Message:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(NamedTuple):
     """What is known of a conversation without reading its messages."""
 
     id: str
@@ -74,8 +72,7 @@ class Conversation:
     message_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Transcript:
+class Transcript(NamedTuple):
     """A conversation and all of its messages, in order."""
 
     conversation: Conversation
@@ -88,8 +85,7 @@ class Transcript:
         return next(answers, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Snippet:
+class Snippet(NamedTuple):
     """A piece of text on one line; `marks` are the (start, end) of what was searched for."""
 
     text: str
@@ -114,8 +110,7 @@ class Snippet:
         return Snippet(text + convert(self.text[done:]), tuple(marks))
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A message that matches a search; `position` counts from 0, None when it is the title that matches."""
 
     conversation_id: str
@@ -126,8 +121,7 @@ class Hit:
     snippet: Snippet
 
 
-@dataclass(frozen=True, slots=True)
-class UsageEntry:
+class UsageEntry(NamedTuple):
     """One request for the ledger.
 
     `cost` is money in `currency`; None means unknown, which is not the same as 0.
@@ -167,8 +161,7 @@ class UsageSum:
     credits: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """An asynchronous job of the service.
 
     `remote_id` is None until the service has named the job. `region` and `base_url` say where it lives,
