@@ -10,7 +10,8 @@ class Account:
     """One key and what stands behind it.
 
     `trouble` is the business code that every billed call meets; `plan` is the
-    level of a Coding Plan; `models` limits what the plan includes.
+    level of a Coding Plan; `models` limits what the plan includes;
+    `tools_used_up` says that the month's calls of the hosted tools are gone.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Account:
     trouble: str | None = None
     models: tuple[str, ...] | None = None
     everywhere: bool = False
+    tools_used_up: bool = False
 
     @property
     def plan_models(self) -> tuple[str, ...]:
@@ -48,6 +50,7 @@ _SITUATIONS: tuple[tuple[str, dict[str, object]], ...] = (
     ("rate-limited", {"balance": True, "trouble": "1302"}),
     ("overloaded", {"balance": True, "trouble": "1305"}),
     ("locked", {"balance": True, "trouble": "1112"}),
+    ("tools-used-up", {"plan": "lite", "tools_used_up": True}),
 )
 _REGIONS = {"zai": ("intl", "5a41"), "zhipu": ("cn", "5a48")}
 

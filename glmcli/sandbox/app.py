@@ -46,6 +46,8 @@ MODULES = (
     "tokenizer",
     "monitor",
     "audio",
+    "web",
+    "mcp",
 )
 
 #: Requests that are remembered, and bytes of each body.
