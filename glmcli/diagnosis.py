@@ -249,10 +249,14 @@ def _home_elsewhere(provider: str, evidence: Evidence) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the diagnosis is about: a stored profile, and the provider that is in use now."""
+    """What the diagnosis is about: a stored profile, and the provider that is in use now.
+
+    `onboarding` is a key that is not stored yet: commands then set it up.
+    """
 
     profile: str | None = None
     provider: str | None = None
+    onboarding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +336,11 @@ def _values(provider: str, verdict: Verdict, evidence: Evidence, language: str) 
     }
 
 
+def keys_page(region: Region) -> str:
+    """Where keys of a region are made."""
+    return _KEYS_PAGE[region]
+
+
 def _other(region: Region) -> Region:
     return Region.CN if region is Region.INTL else Region.INTL
 
@@ -357,8 +366,7 @@ def _command(provider: str, verdict: Verdict, evidence: Evidence, subject: Subje
     if verdict in (Verdict.WORKS, Verdict.PLAN_ACTIVE):
         return _use(provider, subject)
     if verdict in _MENDED_BY_SIBLING:
-        usable = judge(sibling, evidence) in PROVEN | OPEN
-        return _use(sibling, subject) if usable else _again(provider, subject)
+        return _use(sibling, subject) if _may_pay(sibling, evidence) else _again(provider, subject)
     if verdict is Verdict.OTHER_REGION:
         return _use(_home_elsewhere(provider, evidence) or provider, subject)
     if verdict is Verdict.MODEL_NOT_INCLUDED:
@@ -367,23 +375,42 @@ def _command(provider: str, verdict: Verdict, evidence: Evidence, subject: Subje
         return f"glm usage {_selection(provider, subject)}"
     if verdict is Verdict.RESTRICTED:
         return f"glm explain {_code(provider, evidence)}"
+    if verdict is Verdict.KEY_REFUSED and subject.onboarding:
+        return _ask_everywhere(subject)
     if verdict in (Verdict.KEY_REFUSED, Verdict.ENTERPRISE_ONLY):
         return f"glm profile login {subject.profile}" if subject.profile else "glm onboard"
     if verdict is Verdict.NOT_ASKED:
-        return "glm doctor --all-regions"
+        return _ask_everywhere(subject)
     if verdict in (Verdict.UNREACHABLE, Verdict.NOT_THE_SERVICE):
         return f"glm doctor {_selection(provider, subject)} -v"
     return _again(provider, subject)
+
+
+def _may_pay(provider: str, evidence: Evidence) -> bool:
+    """Whether the key has a chance there, as far as was seen."""
+    if judge(provider, evidence) in PROVEN | OPEN:
+        return True
+    is_metered = PROVIDERS[provider].plan is Plan.PAYG
+    not_tried = evidence.of(provider).completion.outcome is Outcome.NOT_ASKED
+    return not_tried if is_metered else _has_plan(provider, evidence)
 
 
 def _use(provider: str, subject: Subject) -> str:
     """A command that asks this provider: at once, or after the profile was moved to it."""
     if subject.profile and provider != subject.provider:
         return f"glm profile set {subject.profile} provider={provider}"
+    if subject.onboarding:
+        return f"glm onboard --auth-choice {provider}-api-key"
     return f'glm chat {_selection(provider, subject)} "hello"'
 
 
+def _ask_everywhere(subject: Subject) -> str:
+    return "glm onboard --auth-choice auto --region any" if subject.onboarding else "glm doctor --all-regions"
+
+
 def _again(provider: str, subject: Subject) -> str:
+    if subject.onboarding:
+        return f"glm onboard --auth-choice {provider}-api-key --probe"
     return f"glm doctor {_selection(provider, subject)} --probe"
 
 

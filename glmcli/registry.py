@@ -31,6 +31,9 @@ COMMANDS: dict[str, CommandEntry] = {
         CommandEntry("transcribe", "Turn speech into text, of any length.", "transcribe", "Create"),
         CommandEntry("models", "List models with context, price and abilities.", "models", "Look up"),
         CommandEntry("usage", "Show the plan's windows, or what was used here.", "usage", "Look up"),
+        CommandEntry(
+            "onboard", "Set up a key: find out what it can use, verify it, store it.", "onboard", "Set up and mend"
+        ),
         CommandEntry("explain", "Explain an error code of the service.", "explain", "Set up and mend"),
         CommandEntry(
             "sandbox", "Run the embedded imitation of the service.", "sandbox", "Set up and mend", ("serve", "faults")
