@@ -46,6 +46,7 @@ MODULES = (
     "tokenizer",
     "monitor",
     "audio",
+    "media",
     "web",
     "mcp",
 )
