@@ -33,11 +33,17 @@ class Terminal:
         return menu.application(self._input(), self._output(), self._depth()).run()
 
     def read_line(self, question: str, *, default: str = "", masked: bool = False) -> str:
-        """A line; with `masked`, stars stand for what is typed or pasted. Raises KeyboardInterrupt, EOFError."""
+        """A line; with `masked`, stars stand for what is typed. Raises KeyboardInterrupt, EOFError.
+
+        White space, line breaks too, is left out of what is pasted into a masked line.
+        """
         from prompt_toolkit import PromptSession
 
         session: PromptSession[str] = PromptSession(
-            input=self._input(), output=self._output(), color_depth=self._depth()
+            input=self._input(),
+            output=self._output(),
+            color_depth=self._depth(),
+            key_bindings=_paste_without_space() if masked else None,
         )
         return session.prompt(question, default=default, is_password=masked)
 
@@ -61,6 +67,19 @@ class Terminal:
         from prompt_toolkit.output import ColorDepth
 
         return ColorDepth.DEPTH_4_BIT if self._color else ColorDepth.DEPTH_1_BIT
+
+
+def _paste_without_space() -> KeyBindings:
+    from prompt_toolkit.key_binding import KeyBindings
+    from prompt_toolkit.keys import Keys
+
+    bindings = KeyBindings()
+
+    @bindings.add(Keys.BracketedPaste)
+    def paste(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("".join(event.data.split()))
+
+    return bindings
 
 
 class Menu:

@@ -43,7 +43,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
     # As pure as the core, and standing on it.
     ("settings", frozenset({"config", "config.model", "config.resolve", "config.schema", "diagnosis"})),
     # Edges that other edges stand on: what a terminal may see, where files are, how they are replaced.
-    ("ground", frozenset({"streams", "config.files", "config.paths", "history.model", "history.times"})),
+    ("ground", frozenset({"streams", "config.files", "config.paths", "history.model", "history.times", "menu"})),
     (
         "edges",
         frozenset(
