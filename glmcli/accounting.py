@@ -22,7 +22,7 @@ def record_usage(app: AppContext, *, command: str, model: str | None, usage: Usa
         return
     from glmcli.history.model import UsageEntry
 
-    cost = _cost_usd(app, model, usage)
+    cost = cost_usd_of(app, model, usage)
     entry = UsageEntry(
         command=command,
         provider=settings.provider.value.name,
@@ -33,7 +33,7 @@ def record_usage(app: AppContext, *, command: str, model: str | None, usage: Usa
         completion_tokens=usage.completion_tokens,
         cost=cost,
         currency=None if cost is None else "USD",
-        credits=_credits(app, model, usage),
+        credits=credits_of(app, model, usage),
     )
     try:
         app.history.ledger.record(entry)
@@ -41,10 +41,12 @@ def record_usage(app: AppContext, *, command: str, model: str | None, usage: Usa
         app.streams.note(f"glm: the use is not recorded: {error.message}")
 
 
-def _cost_usd(app: AppContext, model: str | None, usage: Usage) -> float | None:
+def cost_usd_of(app: AppContext, model: str | None, usage: Usage) -> float | None:
     """The public price where it applies: pay as you go, international, of the vendor itself."""
     provider = app.settings.provider.value
-    if model is None or provider.name == "custom" or provider.plan is Plan.CODING or provider.region is Region.CN:
+    if model is None or provider.name in ("custom", "sandbox"):
+        return None
+    if provider.plan is Plan.CODING or provider.region is Region.CN:
         return None
     from glmcli.api.catalog import cost_usd
 
@@ -56,7 +58,7 @@ def _cost_usd(app: AppContext, model: str | None, usage: Usage) -> float | None:
     )
 
 
-def _credits(app: AppContext, model: str | None, usage: Usage) -> float | None:
+def credits_of(app: AppContext, model: str | None, usage: Usage) -> float | None:
     """What a Coding Plan counts; None for models whose weights are unknown."""
     if model is None or app.settings.provider.value.plan is not Plan.CODING:
         return None

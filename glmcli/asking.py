@@ -50,7 +50,7 @@ def build_request(app: AppContext, options: ChatOptions, messages: list[dict[str
     model = resolve_model(app, options.model)
     request = ChatRequest(
         model=model,
-        messages=with_system(messages, options.system or defaults.text("system")),
+        messages=with_system(messages, defaults.text("system") if options.system is None else options.system),
         temperature=defaults.number("temperature") if options.temperature is None else options.temperature,
         top_p=defaults.number("top_p") if options.top_p is None else options.top_p,
         max_tokens=defaults.whole("max_tokens") if options.max_tokens is None else options.max_tokens,

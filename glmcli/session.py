@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from glmcli.api.endpoints import Plan
 from glmcli.asking import ChatOptions, build_request, resolve_model
-from glmcli.errors import GlmError, HistoryError, ServiceError
+from glmcli.errors import GlmError, HistoryError, Interrupted, ServiceError, UsageError
+from glmcli.spending import Spending
 from glmcli.turn import Turn, ask
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Session:
     """Asks, remembers, and writes down.
 
     `messages` are in the service's form, without the system message. A
-    question that fails leaves no trace in them.
+    question that fails leaves no trace in them, but `retry` knows it.
     """
 
     def __init__(self, app: AppContext, setup: SessionSetup, *, transcript: Transcript | None = None) -> None:
@@ -54,7 +56,10 @@ class Session:
         self.setup = setup
         self.messages: list[WireMessage] = []
         self.conversation_id: str | None = None
+        self.title: str | None = setup.title
         self.last_turn: Turn | None = None
+        self.spent = Spending()
+        self._unanswered: tuple[str, Sequence[Attachment]] | None = None
         self._log_failed = False
         if transcript is not None:
             self._resume(transcript)
@@ -64,9 +69,18 @@ class Session:
         """The model that the next question goes to."""
         return resolve_model(self.app, self.setup.options.model)
 
+    @property
+    def unanswered(self) -> str | None:
+        """The last question, when no answer to it came."""
+        return self._unanswered[0] if self._unanswered is not None else None
+
     def change(self, **options: Any) -> None:
         """Change options (`model`, `system`, `think`, ...) for the questions to come."""
         self.setup.options = replace(self.setup.options, **options)
+        known = {name: options[name] for name in ("model", "system") if options.get(name) is not None}
+        if self.conversation_id is not None and known:
+            identity = self.conversation_id
+            self._keep(lambda: self.app.history.change(identity, **known))
 
     def ask(self, prompt: str, attachments: Sequence[Attachment] = ()) -> Turn:
         """One question and its answer, with as many rounds of tools as it takes.
@@ -74,6 +88,7 @@ class Session:
         Raises what happens before anything of an answer came; a later failure
         stands in the turn.
         """
+        self._unanswered = (prompt, attachments)
         content: object = prompt
         if attachments:
             from glmcli.attachments import message_content
@@ -83,19 +98,27 @@ class Session:
         return self._answer({"role": "user", "content": content}, prompt, attachments)
 
     def retry(self) -> Turn:
-        """Ask the last question again. Raises GlmError when there is none."""
+        """Ask the last question again, answered or not. Raises GlmError when there is none."""
+        if self._unanswered is not None:
+            return self.ask(*self._unanswered)
         start = self._last_question()
         question = self.messages[start]
         earlier = self.messages[start:]
         del self.messages[start:]
         try:
             return self._answer(question, None, ())
-        except BaseException:
-            self.messages.extend(earlier)
-            raise
+        finally:
+            if len(self.messages) == start:  # nothing came: the earlier answer is better than none
+                self.messages.extend(earlier)
 
     def undo(self) -> str:
-        """Take the last question and its answer back; returns the question's text."""
+        """Take the last question and its answer back; returns the question's text.
+
+        Raises GlmError when there is none.
+        """
+        if self._unanswered is not None:  # it never became part of the conversation
+            (text, _), self._unanswered = self._unanswered, None
+            return text
         start = self._last_question()
         text = plain_text(self.messages[start]["content"])
         del self.messages[start:]
@@ -107,8 +130,30 @@ class Session:
     def clear(self) -> None:
         """Begin a new conversation with the same options."""
         self.messages.clear()
-        self.conversation_id = None
+        self.setup.title = None
+        self.conversation_id = self.title = None
         self.last_turn = None
+        self._unanswered = None
+
+    def rename(self, title: str) -> None:
+        """Give the conversation a title, also one that begins with the next question."""
+        self.title = self.setup.title = title
+        if self.conversation_id is not None:
+            identity = self.conversation_id
+            self._keep(lambda: self.app.history.change(identity, title=title))
+
+    def load(self, transcript: Transcript) -> None:
+        """Leave this conversation and go on with a kept one, with its system message and model."""
+        self.clear()
+        self.setup.options = replace(self.setup.options, system=transcript.conversation.system or "", model=None)
+        self._resume(transcript)
+
+    def replace_messages(self, messages: list[WireMessage], kept: Sequence[Message], *, title: str | None) -> None:
+        """Go on with other messages, in a new conversation; the old one stays in the history as it is."""
+        self.clear()
+        self.messages.extend(messages)
+
+        self._keep(lambda: self._start(kept, title=title))
 
     # -- asking ------------------------------------------------------------------
 
@@ -131,6 +176,7 @@ class Session:
         if len(self.messages) == start + 1:  # nothing came
             del self.messages[start:]
         else:
+            self._unanswered = None
             self._log(prompt, attachments, kept)
         self.last_turn = turn
         return turn
@@ -151,8 +197,12 @@ class Session:
                     f"stopped after {self.setup.max_rounds} rounds of tool calls", hint="allow more with --max-rounds N"
                 )
                 return turn
-            for call in calls:
-                self._run_tool(call, toolbox, kept)
+            try:
+                for call in calls:
+                    self._run_tool(call, toolbox, kept)
+            except KeyboardInterrupt:
+                turn.failure = Interrupted("stopped; what came so far is kept")
+                return turn
 
     def _one_turn(self) -> Turn:
         request = self._request()
@@ -166,10 +216,12 @@ class Session:
 
     def _ask(self, request: ChatRequest) -> Turn:
         setup = self.setup
-        return ask(self.app, request, thinking=setup.thinking, stream=setup.options.stream, shown=setup.shown)
+        turn = ask(self.app, request, thinking=setup.thinking, stream=setup.options.stream, shown=setup.shown)
+        self.spent.add(self.app, turn.answer)
+        return turn
 
     def _request(self) -> ChatRequest:
-        request = build_request(self.app, self.setup.options, self.messages)
+        request = build_request(self.app, self.setup.options, with_results(self.messages))
         tools = [*(self.setup.toolbox.tools if self.setup.toolbox else ()), *self._search_tool()]
         if not tools:
             return request
@@ -213,11 +265,12 @@ class Session:
         from glmcli.history.model import Message
         from glmcli.toolbox import run_call
 
-        if self.setup.may_run(call):
-            self.app.streams.note(f"glm: calling {call.name}({call.arguments})")
-            result = run_call(toolbox, call)
-        else:
-            result = "error: the user did not allow this call"
+        with self.app.interrupts.at_once():
+            if self.setup.may_run(call):
+                self.app.streams.note(f"glm: calling {call.name}({call.arguments})")
+                result = run_call(toolbox, call)
+            else:
+                result = "error: the user did not allow this call"
         self.messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
         kept.append(Message(role="tool", content=result, tool_call_id=call.id))
 
@@ -236,11 +289,12 @@ class Session:
     # -- keeping -------------------------------------------------------------------
 
     @property
-    def _is_logged(self) -> bool:
+    def is_logged(self) -> bool:
+        """Whether the conversation goes into the history."""
         return self.setup.log and not self.app.settings.no_log.value
 
     def _log(self, prompt: str | None, attachments: Sequence[Attachment], answers: list[Message]) -> None:
-        if not self._is_logged:
+        if not self.is_logged:
             return
         from glmcli.history.model import Message
 
@@ -257,24 +311,27 @@ class Session:
                     history.attachments.keep(attachment)
             question = Message(role="user", content=prompt, attachments=kept)
             if self.conversation_id is None:
-                self.conversation_id = self._start()
-            history.append(self.conversation_id, question, *answers)
+                self._start((question, *answers))
+            else:
+                history.append(self.conversation_id, question, *answers)
 
         self._keep(write)
 
-    def _start(self) -> str:
+    def _start(self, messages: Sequence[Message], *, title: str | None = None) -> None:
         settings, options = self.app.settings, self.setup.options
-        return self.app.history.start(
-            title=self.setup.title,
+        conversation = self.app.history.start(
+            messages,
+            title=title or self.setup.title,
             model=self.model,
             provider=settings.provider.value.name,
             profile=settings.profile.value,
-            system=options.system,
-        ).id
+            system=options.system or None,
+        )
+        self.conversation_id, self.title = conversation.id, conversation.title
 
     def _keep(self, write: Callable[[], object]) -> None:
         """Write to the database; when that fails the conversation goes on, with one notice."""
-        if self._log_failed or not self._is_logged:
+        if self._log_failed or not self.is_logged:
             return
         try:
             write()
@@ -283,11 +340,13 @@ class Session:
             self.app.streams.note(f"glm: this conversation is not kept: {error.message}")
 
     def _resume(self, transcript: Transcript) -> None:
-        self.conversation_id = transcript.conversation.id
-        if self.setup.options.model is None and transcript.conversation.model:
-            self.change(model=transcript.conversation.model)
-        if self.setup.options.system is None and transcript.conversation.system:
-            self.change(system=transcript.conversation.system)
+        conversation = transcript.conversation
+        is_same_service = conversation.provider in (None, self.app.settings.provider.value.name)
+        if self.setup.options.model is None and conversation.model and is_same_service:
+            self.change(model=conversation.model)
+        if self.setup.options.system is None and conversation.system:
+            self.change(system=conversation.system)
+        self.conversation_id, self.title = conversation.id, conversation.title
         for message in transcript.messages:
             self.messages.append(self._wire(message))
 
@@ -314,22 +373,26 @@ class Session:
         """An attachment of an earlier day, if its file is still what it was."""
         from glmcli.attachments import open_attachment
 
-        place = kept.path if kept.sha256 is None else self.app.history.attachments.locate(kept)
-        if place is None:
-            self.app.streams.note(f"glm: {kept.path} is gone or has changed; the conversation goes on without it")
-            return []
-        return [open_attachment(str(place))]
+        try:
+            place = kept.path if kept.sha256 is None else self.app.history.attachments.locate(kept)
+            if place is not None:
+                return [open_attachment(str(place), name=PurePath(kept.path).name)]
+        except UsageError:
+            pass
+        self.app.streams.note(f"glm: {kept.path} is gone or has changed; the conversation goes on without it")
+        return []
 
 
 def _kept_attachment(attachment: Attachment) -> Any:
-    from pathlib import Path
-
     from glmcli.history.attachments import describe
     from glmcli.history.model import Attachment as Kept
 
     if attachment.url is not None:
         return Kept(path=attachment.url)
-    return describe(Path(str(attachment.path)), mime=attachment.mime)
+    try:
+        return describe(Path(str(attachment.path)), mime=attachment.mime)
+    except OSError:  # gone since it was sent
+        return Kept(path=str(attachment.path), mime=attachment.mime)
 
 
 def assistant_message(answer: Answer, *, keep_reasoning: bool) -> WireMessage:
@@ -343,6 +406,26 @@ def assistant_message(answer: Answer, *, keep_reasoning: bool) -> WireMessage:
             for call in answer.tool_calls
         ]
     return message
+
+
+def with_results(messages: list[WireMessage]) -> list[WireMessage]:
+    """The messages, with a result for every call: the service refuses a call that was left without one.
+
+    Calls are left so when they were only printed, stopped by Ctrl-C, or one round too many.
+    """
+    answered = {message.get("tool_call_id") for message in messages}
+    whole: list[WireMessage] = []
+    waiting: list[WireMessage] = []
+    for message in messages:
+        if message["role"] != "tool":
+            whole += waiting
+            waiting = []
+        whole.append(message)
+        for call in message.get("tool_calls") or ():
+            if call["id"] not in answered:
+                missing = "error: this call was not carried out"
+                waiting.append({"role": "tool", "tool_call_id": call["id"], "content": missing})
+    return whole + waiting
 
 
 def plain_text(content: object) -> str:

@@ -104,7 +104,8 @@ def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = 
     if not shown:
         from glmcli.render.silent import SilentRenderer
 
-        turn = run_turn(events, SilentRenderer())
+        with app.interrupts.at_once():
+            turn = run_turn(events, SilentRenderer())
     elif _is_live(app, thinking):
         turn = _live_turn(app, events, show_reasoning=thinking == "show")
     else:
@@ -148,6 +149,27 @@ def told(app: AppContext, turn: Turn) -> None:
         raise turn.failure
     if turn.note:
         app.streams.note(f"glm: {turn.note}")
+
+
+def tell_calls(app: AppContext, answer: Answer) -> None:
+    """The calls of tools that are not ours to carry out, one JSON object per line."""
+    import json
+
+    for call in answer.tool_calls:
+        try:
+            arguments = json.loads(call.arguments or "{}")
+        except ValueError:
+            arguments = call.arguments
+        app.streams.write_line(
+            json.dumps({"id": call.id, "name": call.name, "arguments": arguments}, ensure_ascii=False)
+        )
+
+
+def tell_sources(app: AppContext, answer: Answer) -> None:
+    """Web pages as footnotes, on stderr: the answer itself stays what the model wrote."""
+    for number, source in enumerate(answer.sources, 1):
+        title = source.get("title") or source.get("media") or ""
+        app.streams.note(f"[{source.get('refer') or number}] {title}  {source.get('link') or ''}".rstrip())
 
 
 def _is_live(app: AppContext, thinking: str) -> bool:

@@ -31,11 +31,11 @@ from glmcli.commands.options import command_app, context_of, examples
 from glmcli.context import AppContext
 from glmcli.errors import UsageError
 from glmcli.session import Session, SessionSetup
-from glmcli.turn import told
+from glmcli.turn import tell_calls, tell_sources, told
 
 if TYPE_CHECKING:
     from glmcli.attachments import Attachment
-    from glmcli.events import Answer, ToolCall
+    from glmcli.events import ToolCall
     from glmcli.history.model import Transcript
     from glmcli.toolbox import Toolbox
 
@@ -164,12 +164,29 @@ def run(app: AppContext, options: ChatOptions, conversation: ConversationOptions
         prompt = read_prompt(app, options.prompt, stdin_is_attached="-" in words, may_be_empty=bool(words))
         attachments = [_opened(app, word, stack) for word in words]
         session = Session(app, _setup(app, options, conversation), transcript=_transcript(app, conversation))
-        if prompt is None:
-            raise UsageError("there is no prompt", hint='glm chat "your question", or pipe it in')
-        if conversation.schema is not None:
+        if prompt is None or (not prompt and _is_at_terminal(app) and "-" not in words):
+            _converse(session, attachments, conversation)
+        elif conversation.schema is not None:
             _answer_with_schema(session, prompt, attachments, conversation.schema)
         else:
             _answer(session, prompt, attachments)
+
+
+def _is_at_terminal(app: AppContext) -> bool:
+    return app.streams.stdin_is_tty and app.streams.stdout_is_tty and not app.options.no_input
+
+
+def _converse(session: Session, attachments: list[Attachment], conversation: ConversationOptions) -> None:
+    """Hold a conversation. Raises UsageError where there can be none."""
+    app = session.app
+    if not _is_at_terminal(app):
+        raise UsageError("there is no prompt", hint='glm chat "your question", or pipe it in')
+    for flag, given in (("--json", app.options.json), ("--schema", conversation.schema is not None)):
+        if given:
+            raise UsageError(f"{flag} needs a prompt", hint=f'glm chat {flag} ... "your question"')
+    from glmcli.repl.loop import converse
+
+    converse(session, attachments)
 
 
 def _opened(app: AppContext, word: str, stack: ExitStack) -> Attachment:
@@ -247,8 +264,8 @@ def _answer(session: Session, prompt: str, attachments: list[Attachment]) -> Non
 
         app.streams.write_json(answer_to_json(turn.answer, complete=turn.failure is None))
     elif session.setup.toolbox is not None and not session.setup.toolbox.can_run:
-        _print_calls(app, turn.answer)
-    _tell_sources(app, turn.answer)
+        tell_calls(app, turn.answer)
+    tell_sources(app, turn.answer)
     told(app, turn)
 
 
@@ -271,24 +288,3 @@ def _answer_with_schema(session: Session, prompt: str, attachments: list[Attachm
         session.app.streams.write_json(answer_to_json(turn.answer))
     else:
         session.app.streams.write_line(text)
-
-
-def _print_calls(app: AppContext, answer: Answer) -> None:
-    """The calls of tools that are not ours to carry out, one JSON object per line."""
-    import json
-
-    for call in answer.tool_calls:
-        try:
-            arguments = json.loads(call.arguments or "{}")
-        except ValueError:
-            arguments = call.arguments
-        app.streams.write_line(
-            json.dumps({"id": call.id, "name": call.name, "arguments": arguments}, ensure_ascii=False)
-        )
-
-
-def _tell_sources(app: AppContext, answer: Answer) -> None:
-    """Web pages as footnotes, on stderr: the answer itself stays what the model wrote."""
-    for number, source in enumerate(answer.sources, 1):
-        title = source.get("title") or source.get("media") or ""
-        app.streams.note(f"[{source.get('refer') or number}] {title}  {source.get('link') or ''}".rstrip())

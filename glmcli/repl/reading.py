@@ -1,0 +1,200 @@
+"""Where lines come from: an editor on a real terminal, plain lines on a dumb one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from glmcli.repl.completion import candidates
+from glmcli.repl.typed import TypedLines
+from glmcli.streams import Streams, harmless
+from glmcli.telling import without_keys
+
+if TYPE_CHECKING:
+    from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+    from prompt_toolkit.document import Document
+    from prompt_toolkit.history import History
+    from prompt_toolkit.input import Input
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.output import Output
+
+    from glmcli.repl.talk import Talk
+
+_PROMPT = "> "
+_NARROWEST_STATUS = 60  # columns
+
+
+class Reader(Protocol):
+    """Hands over what is typed."""
+
+    def read(self) -> str:
+        """The next text. Raises EOFError or KeyboardInterrupt when the user wants to leave."""
+
+
+def open_reader(talk: Talk) -> Reader:
+    """The reader that suits the terminal."""
+    streams = talk.app.streams
+    if streams.is_dumb or not _is_real(streams.stdin) or not _is_real(streams.stdout):
+        return PlainReader(streams)
+    return LineEditor(talk)
+
+
+def _is_real(stream: BinaryIO) -> bool:
+    try:
+        return os.isatty(stream.fileno())
+    except (OSError, ValueError):
+        return False
+
+
+class PlainReader:
+    """Lines as the terminal gives them."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+
+    def read(self) -> str:
+        self._streams.write_control(_PROMPT)
+        line = self._streams.stdin.readline()
+        if not line:
+            raise EOFError
+        return line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+class LineEditor:
+    """A line, or several, with history, completion and safe pasting."""
+
+    def __init__(self, talk: Talk) -> None:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.filters import Condition
+        from prompt_toolkit.styles import Style
+
+        app = talk.app
+        self._talk = talk
+        self._session: PromptSession[str] = PromptSession(
+            message=_PROMPT,
+            input=_input(app.streams.stdin),
+            output=_output(app.streams.stdout),
+            history=_history(_typed_lines(talk)),
+            completer=_completer(talk),
+            # While a question is typed nothing is offered; a command shows what there is.
+            complete_while_typing=Condition(lambda: self._session.default_buffer.text.startswith("/")),
+            complete_in_thread=False,
+            multiline=True,
+            prompt_continuation="  ",
+            rprompt=self._status,
+            key_bindings=_keys(),
+            enable_open_in_editor=True,
+            enable_suspend=True,
+            style=Style.from_dict({"rprompt": "ansibrightblack"}) if app.streams.may_color() else None,
+            include_default_pygments_style=False,
+        )
+
+    def read(self) -> str:
+        return self._session.prompt()
+
+    def _status(self) -> str:
+        """Model and conversation, while there is room; gone when the line is sent."""
+        app = self._session.app
+        if app.is_done or app.output.get_size().columns < _NARROWEST_STATUS:
+            return ""
+        return status(self._talk)
+
+
+def status(talk: Talk) -> str:
+    """For example `glm-5.3 · Trip to Rome · 2 attached`."""
+    session = talk.session
+    parts = [session.model]
+    if session.title:
+        parts.append(session.title if len(session.title) <= 30 else session.title[:29] + "…")
+    if talk.attachments:
+        parts.append(f"{len(talk.attachments)} attached")
+    if session.setup.web_search:
+        parts.append("web search")
+    if not session.is_logged:
+        parts.append("not kept")
+    return harmless(" · ".join(parts)).replace("\n", " ")
+
+
+# -- the parts of the editor -----------------------------------------------------------
+# The classes are made inside functions: their bases must not be loaded for anything else.
+
+
+def _input(stdin: BinaryIO) -> Input:
+    from prompt_toolkit.input import create_input
+
+    return create_input(os.fdopen(stdin.fileno(), encoding="utf-8", closefd=False))
+
+
+def _output(stdout: BinaryIO) -> Output:
+    from prompt_toolkit.output import create_output
+    from prompt_toolkit.output.vt100 import Vt100_Output
+
+    output = create_output(os.fdopen(stdout.fileno(), "w", encoding="utf-8", closefd=False))
+    if isinstance(output, Vt100_Output):
+        # A terminal that does not say where its cursor is would cost two seconds and a warning.
+        output.enable_cpr = False
+    return output
+
+
+def _typed_lines(talk: Talk) -> TypedLines:
+    app = talk.app
+    return TypedLines(
+        app.paths.prompt_history_file,
+        is_secret=lambda text: without_keys(text, app.secrets()) != text,
+        notice=app.streams.note,
+    )
+
+
+def _history(lines: TypedLines) -> History:
+    from prompt_toolkit.history import History
+
+    class Kept(History):
+        def load_history_strings(self) -> Iterable[str]:
+            return reversed(lines.load())  # the newest first
+
+        def store_string(self, string: str) -> None:
+            lines.add(string)
+
+    return Kept()
+
+
+def _completer(talk: Talk) -> Completer:
+    from prompt_toolkit.completion import Completer, Completion
+
+    class Commands(Completer):
+        def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+            for found in candidates(talk, document.text_before_cursor):
+                yield Completion(found.text, start_position=-found.length, display_meta=found.note)
+
+    return Commands()
+
+
+def _keys() -> KeyBindings:
+    from prompt_toolkit.filters import has_completions, has_focus, is_searching
+    from prompt_toolkit.key_binding import KeyBindings
+
+    keys = KeyBindings()
+    typing = has_focus("DEFAULT_BUFFER") & ~is_searching
+
+    @keys.add("enter", filter=typing)
+    def send(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if has_completions() and buffer.complete_state and buffer.complete_state.current_completion:
+            buffer.complete_state = None  # the word was chosen; the next Enter sends the line
+        else:
+            buffer.validate_and_handle()
+
+    @keys.add("escape", "enter", filter=typing)
+    def new_line(event: KeyPressEvent) -> None:
+        event.current_buffer.newline(copy_margin=False)
+
+    @keys.add("c-c", filter=typing)
+    @keys.add("<sigint>", filter=typing)
+    def stop(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
+
+    return keys

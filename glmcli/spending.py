@@ -1,0 +1,63 @@
+"""What the questions of one conversation have used so far, in tokens and money."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from glmcli.accounting import cost_usd_of, credits_of
+
+if TYPE_CHECKING:
+    from glmcli.context import AppContext
+    from glmcli.events import Answer
+
+
+@dataclass(slots=True)
+class Spending:
+    """Sums over requests. `cost_usd` and `credits` are None while no request had a price of that kind.
+
+    `unpriced` counts requests of which neither is known.
+    """
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = None
+    credits: float | None = None
+    unpriced: int = 0
+
+    def add(self, app: AppContext, answer: Answer) -> None:
+        """Count one request."""
+        self.requests += 1
+        usage = answer.usage
+        if usage is None:
+            self.unpriced += 1
+            return
+        self.prompt_tokens += usage.prompt_tokens or 0
+        self.cached_tokens += usage.cached_tokens or 0
+        self.completion_tokens += usage.completion_tokens or 0
+        cost, credits = cost_usd_of(app, answer.model, usage), credits_of(app, answer.model, usage)
+        if cost is not None:
+            self.cost_usd = (self.cost_usd or 0.0) + cost
+        if credits is not None:
+            self.credits = (self.credits or 0.0) + credits
+        self.unpriced += cost is None and credits is None
+
+    def told(self) -> str:
+        """For example `3 requests · 1,204 in (640 cached) · 310 out · $0.0031`."""
+        cached = f" ({self.cached_tokens:,} cached)" if self.cached_tokens else ""
+        parts = [
+            f"{self.requests} request{'' if self.requests == 1 else 's'}",
+            f"{self.prompt_tokens:,} in{cached}",
+            f"{self.completion_tokens:,} out",
+        ]
+        if self.cost_usd is not None:
+            parts.append(f"${self.cost_usd:.4f}")
+        if self.credits is not None:
+            parts.append(f"{self.credits:.2f} plan credits")
+        if self.unpriced and self.cost_usd is None and self.credits is None:
+            parts.append("price unknown")
+        elif self.unpriced:
+            parts.append(f"{self.unpriced} of unknown price")
+        return " · ".join(parts)
