@@ -1,0 +1,94 @@
+"""Files that are kept by the service: `POST /files`.
+
+Shapes: docs.z.ai api-reference/agents/file-upload and the OpenAPI of
+docs.bigmodel.cn (`api/files-and-batch.md` section 1). Z.AI documents the
+purpose `agent` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from glmcli.api.bodies import FilePart, MultipartBody, Progress, Source
+from glmcli.api.calls import Call, Caller
+from glmcli.api.endpoints import Service
+from glmcli.api.fields import text, whole
+from glmcli.api.resources.async_results import json_object
+from glmcli.errors import ServiceError, UsageError
+
+MIB = 1024 * 1024
+#: The largest file that any purpose takes, in bytes.
+MAX_BYTES = 100 * MIB
+#: File name endings that the purpose `agent` takes, with what each is sent as.
+AGENT_TYPES = {
+    ".pdf": "application/pdf",
+    ".doc": "application/msword",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".ppt": "application/vnd.ms-powerpoint",
+    ".txt": "text/plain",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRequest:
+    """A file to keep. `purpose` is agent, batch, code-interpreter, voice-clone-input, ...
+
+    `extra` fields (`knowledge_id`, ...) replace those of the same name.
+    """
+
+    filename: str
+    source: Source
+    purpose: str
+    content_type: str = "application/octet-stream"
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def body(self, *, on_progress: Progress | None = None) -> MultipartBody:
+        """The form, with the file last. Raises UsageError for a file that no purpose takes."""
+        if self.source.length() > MAX_BYTES:
+            size = self.source.length() / MIB
+            raise UsageError(f"{self.filename} has {size:.1f} MiB; the service keeps files up to 100 MiB")
+        fields = {"purpose": self.purpose, **self.extra}
+        pairs = [(name, value if isinstance(value, str) else _as_json(value)) for name, value in fields.items()]
+        part = FilePart("file", self.filename, self.content_type, self.source)
+        return MultipartBody(pairs, [part], on_progress=on_progress)
+
+
+def _as_json(value: object) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as the service knows it. `created_at` is epoch seconds."""
+
+    id: str
+    filename: str | None = None
+    size: int | None = None
+    purpose: str | None = None
+    created_at: int | None = None
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any], request_id: str | None = None) -> StoredFile:
+        """Read a file object. Raises ServiceError when it has no id."""
+        id = text(body, "id")
+        if not id:
+            raise ServiceError("the service kept the file without naming its id", request_id=request_id)
+        return cls(id, text(body, "filename"), whole(body, "bytes"), text(body, "purpose"), whole(body, "created_at"))
+
+
+class Files:
+    """`/files` of either region."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def upload(self, request: UploadRequest, *, on_progress: Progress | None = None) -> StoredFile:
+        """Keep a file. Raises what `Caller.send` raises."""
+        reply = self._caller.send(Call(Service.FILES, "POST", "/files", body=request.body(on_progress=on_progress)))
+        return StoredFile.from_json(json_object(reply), reply.request_id)
