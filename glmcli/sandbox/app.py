@@ -49,6 +49,9 @@ MODULES = (
     "media",
     "web",
     "mcp",
+    "ocr",
+    "files",
+    "agents",
 )
 
 #: Requests that are remembered, and bytes of each body.
