@@ -31,48 +31,9 @@ _AGENTS = {TRANSLATION: ("intl", "cn"), EFFECTS: ("intl",), SLIDES: ("intl",), _
 _TEMPLATES = ("french_kiss", "bodyshake", "sexy_me")
 _STRATEGIES = ("general", "paraphrase", "two_step", "three_step", "reflection", "cot")
 _LANGUAGES = frozenset(
-    [
-        "zh-CN",
-        "zh-TW",
-        "wyw",
-        "yue",
-        "en",
-        "ja",
-        "ko",
-        "fr",
-        "de",
-        "es",
-        "ru",
-        "pt",
-        "it",
-        "ar",
-        "hi",
-        "bg",
-        "cs",
-        "da",
-        "el",
-        "et",
-        "fi",
-        "hu",
-        "id",
-        "lt",
-        "lv",
-        "nl",
-        "no",
-        "pl",
-        "ro",
-        "sk",
-        "sl",
-        "sv",
-        "th",
-        "tr",
-        "uk",
-        "vi",
-        "my",
-        "ms",
-        "Pinyin",
-        "IPA",
-    ]
+    {"zh-CN", "zh-TW", "wyw", "yue", "en", "ja", "ko", "fr", "de", "es", "ru", "pt", "it", "ar", "hi", "bg", "cs", "da"}
+    | {"el", "et", "fi", "hu", "id", "lt", "lv", "nl", "no", "pl", "ro", "sk", "sl", "sv", "th", "tr", "uk", "vi", "my"}
+    | {"ms", "Pinyin", "IPA"}
 )
 _TARGETS = _LANGUAGES | {"en-GB", "en-US"}
 #: Polls that an effect takes unless its text says `polls:N`.
