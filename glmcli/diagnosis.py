@@ -190,7 +190,7 @@ def _of_refusal(provider: str, finding: Finding, evidence: Evidence) -> Verdict 
 
 def _of_missing_money(provider: str, evidence: Evidence) -> Verdict:
     """1113 means four things; the other endpoint of the region tells them apart."""
-    sibling = _sibling(provider)
+    sibling = sibling_of(provider)
     if PROVIDERS[provider].plan is Plan.PAYG:
         return Verdict.PLAN_KEY_ON_GENERAL if _has_plan(sibling, evidence) else Verdict.NO_BALANCE
     if evidence.plan_of(provider).state is PlanState.ACTIVE:
@@ -215,7 +215,7 @@ def _of_plan(provider: str, evidence: Evidence, *, accepted: bool) -> Verdict:
         if plan.state is PlanState.ACTIVE:
             return Verdict.WINDOW_USED_UP if plan.used_up else Verdict.PLAN_ACTIVE
         if plan.state is PlanState.NONE:
-            works = evidence.of(_sibling(provider)).completion.outcome is Outcome.OK
+            works = evidence.of(sibling_of(provider)).completion.outcome is Outcome.OK
             return Verdict.PAYG_KEY_ON_CODING if works else Verdict.NO_PLAN
     if not accepted:
         return Verdict.FAILED
@@ -224,7 +224,7 @@ def _of_plan(provider: str, evidence: Evidence, *, accepted: bool) -> Verdict:
     return Verdict.ACCEPTED
 
 
-def _sibling(provider: str) -> str:
+def sibling_of(provider: str) -> str:
     """The other plan in the same region."""
     own = PROVIDERS[provider]
     return next(
@@ -252,11 +252,13 @@ class Subject:
     """What the diagnosis is about: a stored profile, and the provider that is in use now.
 
     `onboarding` is a key that is not stored yet: commands then set it up.
+    `variable` is the variable that holds the key, if one does.
     """
 
     profile: str | None = None
     provider: str | None = None
     onboarding: bool = False
+    variable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +310,7 @@ _KEYS_PAGE = {
     Region.INTL: "https://z.ai/manage-apikey/apikey-list",
     Region.CN: "https://bigmodel.cn/usercenter/proj-mgmt/apikeys",
 }
-_BILLING_PAGE = {Region.INTL: "https://z.ai/manage-apikey/billing", Region.CN: "https://bigmodel.cn"}
+BILLING_PAGE = {Region.INTL: "https://z.ai/manage-apikey/billing", Region.CN: "https://bigmodel.cn"}
 _PLAN_PAGE = {Region.INTL: "https://docs.z.ai/devpack/overview", Region.CN: "https://bigmodel.cn"}
 POLICY_PAGE = "https://docs.z.ai/devpack/usage-policy"
 
@@ -323,7 +325,7 @@ def _values(provider: str, verdict: Verdict, evidence: Evidence, language: str) 
     return {
         "site": text(f"site.{own.region}", language),
         "other_site": text(f"site.{_other(own.region)}", language),
-        "sibling": _sibling(provider),
+        "sibling": sibling_of(provider),
         "elsewhere": elsewhere or "",
         "model": finding.model or own.default_model or "",
         "code": text("diagnosis.code", language, code=finding.code) if finding.code else "",
@@ -331,7 +333,7 @@ def _values(provider: str, verdict: Verdict, evidence: Evidence, language: str) 
         "level": plan.level or "?",
         "reset": reset,
         "keys_page": _KEYS_PAGE[own.region],
-        "billing_page": _BILLING_PAGE[own.region],
+        "billing_page": BILLING_PAGE[own.region],
         "plan_page": _PLAN_PAGE[own.region],
     }
 
@@ -362,7 +364,7 @@ _MENDED_BY_SIBLING = frozenset(
 
 def _command(provider: str, verdict: Verdict, evidence: Evidence, subject: Subject) -> str:
     """What to type: it mends the situation, or goes on where nothing needs mending."""
-    sibling = _sibling(provider)
+    sibling = sibling_of(provider)
     if verdict in (Verdict.WORKS, Verdict.PLAN_ACTIVE):
         return _use(provider, subject)
     if verdict in _MENDED_BY_SIBLING:
@@ -417,6 +419,9 @@ def _again(provider: str, subject: Subject) -> str:
 def _selection(provider: str, subject: Subject) -> str:
     if subject.profile and provider == subject.provider:
         return f"--profile {subject.profile}"
+    own = PROVIDERS[provider]
+    if subject.variable and subject.variable not in (own.own_variable, *own.fallback_variables):
+        return f"--provider {provider} --key-env {subject.variable}"
     return f"--provider {provider}"
 
 
@@ -486,7 +491,7 @@ def _pair(region: Region) -> tuple[Provider, Provider]:
 def _choose_proven(region: Region, evidence: Evidence) -> Decision | None:
     coding, metered = (each.name for each in _pair(region))
     plan, balance = judge(coding, evidence), judge(metered, evidence)
-    pays = balance in (Verdict.WORKS, Verdict.MODEL_NOT_INCLUDED)
+    pays = balance is Verdict.WORKS
     if pays and plan in PROVEN:
         return Decision(candidates=(coding, metered), reason=Reason.BOTH_WORK)
     if pays and plan in OPEN | SILENT:
@@ -500,6 +505,8 @@ def _choose_open(region: Region, evidence: Evidence) -> Decision | None:
     """The choice where the key is good and nothing is proven to pay."""
     coding, metered = (each.name for each in _pair(region))
     plan, balance = judge(coding, evidence), judge(metered, evidence)
+    if balance is Verdict.MODEL_NOT_INCLUDED:
+        balance = Verdict.ACCEPTED  # an unknown model says nothing of money
     no_plan = plan in (Verdict.NO_PLAN, Verdict.PLAN_EXPIRED, Verdict.PAYG_KEY_ON_CODING)
     if balance in OPEN and no_plan:
         return Decision(metered)  # nothing else is left that could pay

@@ -48,7 +48,7 @@ TEXTS: dict[str, str] = {
     "meaning.other_region": "The key is not known to {site}, but to {other_site}: use {elsewhere}.",
     "meaning.key_refused": "The key is not accepted by {site}{code}: it is mistyped, cut off, deleted, "
     "or made at {other_site}. Keys: {keys_page}",
-    "meaning.unreachable": "No answer came, so nothing is known about the key: {detail}.",
+    "meaning.unreachable": "No answer came: {detail}.",
     "meaning.not_the_service": "Something in between answered instead of the service: {detail}.",
     "meaning.failed": "The service gave no clear answer{code}; try again in a moment.",
     "meaning.not_asked": "Nothing was sent to {site}.",
@@ -145,7 +145,7 @@ TEXTS: dict[str, str] = {
     "doctor.consent": "Only a request can tell who pays. Send one of a few tokens to {providers}?",
     "doctor.works": "{provider} works.",
     "doctor.likely": "{provider}: no trouble found; a request would prove it: glm doctor --probe",
-    "doctor.trouble": "{provider}: {title}. {command}",
+    "doctor.trouble": "{provider}: {title}. What to do: {command}",
     "doctor.broken": "nothing can be asked before this is mended: {message}",
     "doctor.would_mend": "to be mended:",
     "doctor.confirm_mend": "Do it?",
@@ -155,6 +155,7 @@ TEXTS: dict[str, str] = {
     # -- remedies of a failed command
     "remedy.not_in_plan": "The Coding Plan does not cover {service}: the balance of the account pays for it, "
     "and there is none. Add some: {billing_page}",
+    "remedy.key_from": "The key came from: {source}.",
     "remedy.retry": "Try again with {provider}?",
     "remedy.retry_metered": "Try again with {provider}, which charges the balance?",
     "remedy.keep": "to keep it so: {command}",

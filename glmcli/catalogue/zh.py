@@ -46,12 +46,12 @@ TEXTS: dict[str, str] = {
     "请在其团队的 coding 端点使用，或换用其他 Key：{keys_page}",
     "meaning.restricted": "账号受限，更改设置无法解决：{detail}。",
     "meaning.other_region": "{site}不认识此 Key，它属于{other_site}：请使用 {elsewhere}。",
-    "meaning.key_refused": "{site} 不接受此 Key{code}：可能输错、不完整、已删除，"
-    "或是在 {other_site} 创建的。查看 Key：{keys_page}",
-    "meaning.unreachable": "没有收到响应，因此无法判断 Key 是否有效：{detail}。",
+    "meaning.key_refused": "{site}不接受此 Key{code}：可能输错、不完整、已删除，"
+    "或是在{other_site}创建的。查看 Key：{keys_page}",
+    "meaning.unreachable": "没有收到响应：{detail}。",
     "meaning.not_the_service": "中间的代理或网关代替服务作了响应：{detail}。",
     "meaning.failed": "服务没有给出明确答复{code}；请稍后重试。",
-    "meaning.not_asked": "没有向 {site} 发送任何请求。",
+    "meaning.not_asked": "没有向{site}发送任何请求。",
     # -- beside the rows
     "diagnosis.reset": "；{time} 重置",
     "diagnosis.code": "（{code}）",
@@ -145,7 +145,7 @@ TEXTS: dict[str, str] = {
     "doctor.consent": "只有发送一次请求才能知道由谁付费。是否向 {providers} 发送一次仅几个 token 的请求？",
     "doctor.works": "{provider} 可用。",
     "doctor.likely": "{provider}：未发现问题；发送一次请求可以证实：glm doctor --probe",
-    "doctor.trouble": "{provider}：{title}。{command}",
+    "doctor.trouble": "{provider}：{title}。请运行：{command}",
     "doctor.broken": "解决以下问题之前无法查询：{message}",
     "doctor.would_mend": "将要修复：",
     "doctor.confirm_mend": "是否执行？",
@@ -154,6 +154,7 @@ TEXTS: dict[str, str] = {
     "doctor.bundle": "已写入 {path}；在其中查找了 {count} 个 Key 的 {forms} 种形式，均未出现",
     # -- remedies of a failed command
     "remedy.not_in_plan": "Coding Plan 套餐不包含 {service}：由账号余额付费，而账号没有余额。充值：{billing_page}",
+    "remedy.key_from": "Key 的来源：{source}。",
     "remedy.retry": "是否改用 {provider} 重试？",
     "remedy.retry_metered": "是否改用 {provider} 重试？将从余额扣费。",
     "remedy.keep": "若要一直如此：{command}",
