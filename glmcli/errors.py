@@ -3,6 +3,7 @@
 GlmError                      1
 ├── UsageError                2   wrong words on the command line
 ├── ConfigError               3   no profile, a broken or unknown setting
+│   ├── NoProvider            3   nothing says whom to ask
 │   └── HistoryError          3   the local database cannot be used
 ├── MissingKey                4   no key anywhere
 ├── ServiceError              *   the service refused: exit code by business code
@@ -11,6 +12,8 @@ GlmError                      1
 │   ├── TimedOut              8
 │   └── StreamCut             8   an answer ended in the middle
 ├── ContentRefused            7   `finish_reason: sensitive`
+├── TaskFailed                1   an asynchronous job failed at the service, or was lost there
+├── ResultGone                1   the address of a result is no longer good
 ├── TaskPending               9   an asynchronous job is still running
 ├── NotExecutable           126   `glm exec`: the file is no program
 ├── CommandNotFound         127   `glm exec`: there is no such program
@@ -51,8 +54,9 @@ class GlmError(Exception):
     exit_code: ExitCode = ExitCode.FAILED
     kind: str = "failed"
     hint: str | None = None
-    #: Whether `hint` mends the cause, so that a diagnosis need not be added.
     retryable: bool = False
+    #: What `remedy` found out about the cause, for `--json`.
+    diagnosis: Mapping[str, object] | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -70,6 +74,7 @@ class GlmError(Exception):
             "hint": self.hint,
             "request_id": None,
             "retryable": self.retryable,
+            **({} if self.diagnosis is None else {"diagnosis": dict(self.diagnosis)}),
         }
 
 
@@ -85,6 +90,10 @@ class ConfigError(GlmError):
 
     exit_code = ExitCode.CONFIG
     kind = "config"
+
+
+class NoProvider(ConfigError):
+    """Neither a profile nor a variable nor a flag says whom to ask."""
 
 
 class HistoryError(ConfigError):
@@ -186,6 +195,18 @@ class ContentRefused(GlmError):
 
     exit_code = ExitCode.CONTENT
     kind = "content"
+
+
+class TaskFailed(GlmError):
+    """The service gave an asynchronous job up, or does not know it any more."""
+
+    kind = "task_failed"
+
+
+class ResultGone(GlmError):
+    """A result was made, and its address has expired since."""
+
+    kind = "expired"
 
 
 class TaskPending(GlmError):

@@ -227,7 +227,8 @@ def test_a_range_of_another_file_gives_the_whole(call: Caller) -> None:
 
 def test_the_vendors_sdk_draws_and_films(call: Caller) -> None:
     """zai-sdk finds the address of a picture, and polls a video to its end."""
-    client: Any = zai.ZaiClient(api_key=call.sandbox.keys["zai"], base_url=f"{call.server.address}{BASE}", max_retries=0)
+    base_url = f"{call.server.address}{BASE}"
+    client: Any = zai.ZaiClient(api_key=call.sandbox.keys["zai"], base_url=base_url, max_retries=0)
     image = client.images.generations(model="glm-image", prompt="a fox", size="1280x1280")
     job = client.videos.generations(model="cogvideox-3", prompt="a cat", fps=60, duration=5)
     states = [client.videos.retrieve_videos_result(id=job.id) for _ in range(3)]
