@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from glmcli.api.calls import Call, Caller, json_body
 from glmcli.api.catalog import find_model
 from glmcli.api.endpoints import Service
 from glmcli.api.fields import mapping, mappings, text, whole
-from glmcli.api.resources.chat import ChatRequest, events_of_answer
+from glmcli.api.resources.chat import ChatRequest, events_of_answer, no_answer
 from glmcli.api.sse import ServerEvent
-from glmcli.api.streaming import events_of_stream, merged, read_chunk
-from glmcli.errors import UsageError
+from glmcli.api.streaming import event_chunks, events_of_stream, merged, read_chunk, whole_json
+from glmcli.errors import GlmError, ServiceError, StreamCut, UsageError
 from glmcli.events import (
     Answer,
     AnswerBuilder,
@@ -55,7 +56,7 @@ class Messages:
     def create(self, request: ChatRequest) -> Answer:
         """One whole answer. Raises what `Caller.send` raises."""
         reply = self._caller.send(_call(request, stream=False))
-        answer = answer_from_message(reply.json())
+        answer = answer_from_message(reply.json(), language=self._language)
         answer.request_id = reply.request_id or answer.request_id
         return answer
 
@@ -63,9 +64,10 @@ class Messages:
         """The events of an answer, one list per network read; as `ChatCompletions.stream`."""
         with self._caller.open(_call(request, stream=True)) as reply:
             if "json" in reply.headers.get("content-type", ""):
-                yield events_of_answer(answer_from_message(json.loads(b"".join(reply.chunks()))))
+                yield events_of_answer(answer_from_message(whole_json(reply), language=self._language))
                 return
-            yield from events_of_stream(reply.chunks(), MessageParser(merge=merge, language=self._language))
+            chunks = event_chunks(reply, language=self._language)
+            yield from events_of_stream(chunks, MessageParser(merge=merge, language=self._language))
 
 
 def _call(request: ChatRequest, *, stream: bool) -> Call:
@@ -167,12 +169,17 @@ def _block(part: Mapping[str, Any]) -> dict[str, object]:
         return {"type": "text", "text": part["text"]}
     if part["type"] != "image_url":
         raise UsageError(f"attachments of type {part['type']!r} are not part of the Anthropic protocol")
-    url = part["image_url"]["url"]
-    if not isinstance(url, str) or not url.startswith("data:"):
-        return {"type": "image", "source": {"type": "url", "url": url}}
-    head, _, data = url.partition(",")
+    return {"type": "image", "source": _picture(part["image_url"]["url"])}
+
+
+def _picture(url: Any) -> dict[str, object]:
+    """The source of a picture: a link, base64 text, or a file that is read while it is sent."""
+    prefix = getattr(url, "prefix", url)
+    if not prefix.startswith("data:"):
+        return {"type": "url", "url": url}
+    head, _, data = prefix.partition(",")
     media_type = head.removeprefix("data:").removesuffix(";base64")
-    return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}
+    return {"type": "base64", "media_type": media_type, "data": data if url is prefix else replace(url, prefix="")}
 
 
 def _plain(content: object) -> str:
@@ -197,6 +204,7 @@ class MessageParser:
     def __init__(self, *, merge: bool, language: str = "en") -> None:
         self.done = False
         self.finished = False
+        self.failure: GlmError | None = None
         self._merge = merge
         self._language = language
         self._usage = Usage()
@@ -204,15 +212,20 @@ class MessageParser:
     def feed(self, server_events: Sequence[ServerEvent]) -> list[Event]:
         """Events of one network read. Raises StreamCut for unreadable JSON, ServiceError for an error."""
         events: list[Event] = []
-        for name, data in server_events:
-            chunk = read_chunk(data)
-            if chunk is not None:
-                self.read(text(chunk, "type") or name, chunk, events)
+        try:
+            for name, data in server_events:
+                chunk = read_chunk(data)
+                if chunk is not None:
+                    self.read(text(chunk, "type") or name, chunk, events)
+        except (ServiceError, StreamCut) as error:
+            if not events:
+                raise
+            self.failure = error
         return merged(events) if self._merge and len(events) > 1 else events
 
     def read(self, kind: str, chunk: dict[str, Any], events: list[Event]) -> None:
         """Append the events of one chunk of this kind."""
-        if kind == "error" or "error" in chunk:
+        if kind == "error" or chunk.get("error"):
             from glmcli.api.faults import error_from_event
 
             raise error_from_event(chunk, self._language)
@@ -281,17 +294,16 @@ def usage_from_message(usage: Mapping[str, Any]) -> Usage:
     )
 
 
-def answer_from_message(body: object) -> Answer:
-    """A whole answer from the non-streaming reply. Raises ServiceError for an error in a 200."""
+def answer_from_message(body: object, *, language: str = "en") -> Answer:
+    """A whole answer from the non-streaming reply. Raises ServiceError for an error in a 200, or no answer at all."""
+    if not isinstance(body, dict) or not isinstance(body.get("content"), list):
+        raise no_answer(body, "content", language)
     builder = AnswerBuilder()
-    if isinstance(body, dict):
-        parser = MessageParser(merge=True)
-        events: list[Event] = []
-        if body.get("type") == "error":
-            parser.read("error", body, events)
-        parser.read("message_start", {"message": body}, events)
-        for index, block in enumerate(mappings(body, "content")):
-            _block_start(index, block, events)
-        parser.read("message_delta", {"delta": body, "usage": body.get("usage")}, events)
-        builder.feed(events)
+    parser = MessageParser(merge=True, language=language)
+    events: list[Event] = []
+    parser.read("message_start", {"message": body}, events)
+    for index, block in enumerate(mappings(body, "content")):
+        _block_start(index, block, events)
+    parser.read("message_delta", {"delta": body, "usage": body.get("usage")}, events)
+    builder.feed(events)
     return builder.answer()
