@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -352,7 +352,7 @@ class Jobs:
                 pass
         changes = {"remote_id": remote_id, "result": result, "output": output, "error": error}
         given = {name: value for name, value in changes.items() if value is not None}
-        kept = {column.name: getattr(task, column.name) for column in fields(task)}
+        kept = {name: getattr(task, name) for name in Task.__annotations__}
         return Task(**{**kept, "status": status, **given})
 
     def _fresh(self, task: Task) -> Task:
