@@ -96,7 +96,7 @@ class Reply(NamedTuple):
 
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             from glmcli.api.faults import not_json
 
             raise not_json(self.status, self.headers, self.body) from None

@@ -224,11 +224,9 @@ class Client:
                 request = http.build_request(
                     method, url, headers=headers, content=content, timeout=limits, extensions=extensions
                 )
-                response = http.send(request, stream=True)
-            except httpx.InvalidURL as error:
+            except (httpx.InvalidURL, ValueError) as error:
                 raise ConfigError(f"the address {url!r} cannot be used: {error}") from None
-            except (httpx.HTTPError, OSError) as error:
-                raise _network_error(error, url, timeout) from error
+            response = _sent(http, request, url, timeout)
             self._open.add(response)
             stack.callback(response.close)
             stack.callback(self._open.discard, response)
@@ -335,8 +333,8 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 def _same_origin_url(url: str, location: str, method: str, status: int) -> str:
     """Where a redirected call may go on: only within its origin, only with its method."""
-    target = urljoin(url, location)
-    if _origin(target) != _origin(url):
+    target, is_same = _joined(url, location)
+    if not is_same:
         raise NetworkError(
             f"{_host(url)} redirects the call to {_host(target)}; the key was not sent there",
             hint="check the base URL, or the proxy in between",
@@ -346,14 +344,37 @@ def _same_origin_url(url: str, location: str, method: str, status: int) -> str:
     return target
 
 
+def _joined(url: str, location: str) -> tuple[str, bool]:
+    """The target of a redirect, and whether it lies within the origin. Raises NetworkError for an unreadable one."""
+    try:
+        target = urljoin(url, location)
+        return target, _origin(target) == _origin(url)
+    except ValueError:
+        raise NetworkError(f"{_host(url)} redirects to {location!r}, which is no address") from None
+
+
 def _next_url(url: str, location: str) -> str:
     """Where a download may go on: anywhere, but not from https down to http."""
-    target = urljoin(url, location)
+    target, _ = _joined(url, location)
     parts = urlsplit(target)
     downgraded = urlsplit(url).scheme == "https" and parts.scheme != "https"
     if parts.scheme not in ("http", "https") or (downgraded and not is_loopback(parts.hostname or "")):
         raise NetworkError(f"refusing the redirect from {_host(url)} to {parts.scheme}://{parts.netloc}")
     return target
+
+
+def _sent(http: httpx.Client, request: httpx.Request, url: str, timeout_seconds: float) -> httpx.Response:
+    """The head of the answer to a request. Raises NetworkError."""
+    import httpx
+
+    try:
+        return http.send(request, stream=True)
+    except httpx.InvalidURL as error:  # httpx reads the target of a redirect even when it does not follow
+        raise NetworkError(f"{_host(url)} redirects to an address that cannot be used: {error}") from None
+    except (httpx.HTTPError, OSError) as error:
+        raise _network_error(error, url, timeout_seconds) from error
+    except UnicodeError as error:  # a name with a label that IDNA refuses
+        raise ConfigError(f"the address {url!r} cannot be used: {error}") from None
 
 
 def _network_error(error: Exception, url: str, timeout_seconds: float) -> GlmError:

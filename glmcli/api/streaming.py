@@ -6,11 +6,21 @@ from collections.abc import Iterator, Sequence
 from json import JSONDecodeError, JSONDecoder
 from typing import Any, Protocol
 
+from glmcli.api.calls import OpenReply
 from glmcli.api.sse import ServerEvent, SseDecoder
-from glmcli.errors import StreamCut
+from glmcli.errors import GlmError, NetworkError, StreamCut
 from glmcli.events import Event, ReasoningDelta, TextDelta
 
+#: An answer of this many bytes does not end: the longest of any model is a tenth of it, frames included.
+MAX_STREAM_BYTES = 256 * 1024 * 1024
+#: The same for an answer that comes whole although a stream was asked for.
+MAX_WHOLE_BYTES = 64 * 1024 * 1024
+
 _DECODE = JSONDecoder().raw_decode
+_STARTS = (b"data:", b"event:", b"retry:", b"id:", b":")
+_LONGEST_START = 6
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+_SHOWN_BYTES = 64 * 1024
 
 
 class EventParser(Protocol):
@@ -20,9 +30,64 @@ class EventParser(Protocol):
     done: bool
     #: The service said why it ended.
     finished: bool
+    #: What broke the answer off, when it came in one read with events that must not be lost.
+    failure: GlmError | None
 
     def feed(self, server_events: Sequence[ServerEvent]) -> list[Event]:
         """Events of one network read. Raises StreamCut for unreadable JSON, ServiceError for an error."""
+
+
+def event_chunks(reply: OpenReply, *, language: str = "en") -> Iterator[bytes]:
+    """The bytes of a reply that should be server-sent events.
+
+    Raises ServiceError when it is a web page or another text, and NetworkError when it does not end.
+    """
+    chunks = reply.chunks()
+    if reply.headers.get("content-type") and "event-stream" not in reply.headers["content-type"]:
+        chunks = _surely_events(reply, chunks, language)
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > MAX_STREAM_BYTES:
+            raise NetworkError(f"the answer does not end: more than {MAX_STREAM_BYTES >> 20} MiB came")
+        yield chunk
+
+
+def _surely_events(reply: OpenReply, chunks: Iterator[bytes], language: str) -> Iterator[bytes]:
+    """The same bytes: some gateways call their events `text/plain`. Raises ServiceError for anything else."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head.lstrip(_BLANK)) >= _LONGEST_START:
+            break
+    if not head.lstrip(_BLANK).startswith(_STARTS):
+        from glmcli.api.faults import not_json
+
+        for chunk in chunks:
+            if len(head) >= _SHOWN_BYTES:
+                break
+            head += chunk
+        raise not_json(reply.status, reply.headers, head, language=language)
+    yield head
+    yield from chunks
+
+
+def whole_json(reply: OpenReply) -> object:
+    """The JSON of a server that answers whole although a stream was asked for.
+
+    Raises StreamCut when it cannot be read, NetworkError when it does not end.
+    """
+    import json
+
+    body = bytearray()
+    for chunk in reply.chunks():
+        body += chunk
+        if len(body) > MAX_WHOLE_BYTES:
+            raise NetworkError(f"the answer does not end: more than {MAX_WHOLE_BYTES >> 20} MiB came")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise StreamCut("the answer broke off: the service sent an unreadable body") from None
 
 
 def events_of_stream(chunks: Iterator[bytes], parser: EventParser) -> Iterator[list[Event]]:
@@ -35,6 +100,8 @@ def events_of_stream(chunks: Iterator[bytes], parser: EventParser) -> Iterator[l
         events = parser.feed(decoder.feed(chunk))
         if events:
             yield events
+        if parser.failure is not None:
+            raise parser.failure
         if parser.done:
             return
     events = parser.feed(decoder.finish())

@@ -14,8 +14,8 @@ from glmcli.api.calls import Call, Caller, json_body
 from glmcli.api.endpoints import Region, Service
 from glmcli.api.fields import mapping, mappings, text, whole
 from glmcli.api.sse import ServerEvent
-from glmcli.api.streaming import events_of_stream, merged, read_chunk
-from glmcli.errors import StreamCut, UsageError
+from glmcli.api.streaming import event_chunks, events_of_stream, merged, read_chunk, whole_json
+from glmcli.errors import GlmError, ServiceError, StreamCut, UsageError
 from glmcli.events import (
     Answer,
     AnswerBuilder,
@@ -120,7 +120,7 @@ class ChatCompletions:
     def create(self, request: ChatRequest) -> Answer:
         """One whole answer. Raises what `Caller.send` raises."""
         reply = self._caller.send(self._call(request, stream=False))
-        answer = answer_from_json(reply.json())
+        answer = answer_from_json(reply.json(), language=self._language)
         answer.request_id = reply.request_id or answer.request_id
         return answer
 
@@ -137,9 +137,10 @@ class ChatCompletions:
             if log_id:
                 yield [Started(None, log_id)]
             if "json" in content_type:  # a server that does not stream answers whole
-                yield events_of_answer(answer_from_bytes(b"".join(reply.chunks())))
+                yield events_of_answer(answer_from_json(whole_json(reply), language=self._language))
                 return
-            yield from events_of_stream(reply.chunks(), ChunkParser(merge=merge, language=self._language))
+            chunks = event_chunks(reply, language=self._language)
+            yield from events_of_stream(chunks, ChunkParser(merge=merge, language=self._language))
 
     def _call(self, request: ChatRequest, *, stream: bool) -> Call:
         headers = {"Accept": "text/event-stream"} if stream else None
@@ -154,6 +155,7 @@ class ChunkParser:
     def __init__(self, *, merge: bool, language: str = "en") -> None:
         self.done = False
         self.finished = False
+        self.failure: GlmError | None = None
         self._merge = merge
         self._language = language
         self._started = False
@@ -161,6 +163,15 @@ class ChunkParser:
     def feed(self, server_events: Sequence[ServerEvent]) -> list[Event]:
         """The events of these chunks. Raises StreamCut for unreadable JSON, ServiceError for an error."""
         events: list[Event] = []
+        try:
+            self._read_all(server_events, events)
+        except (ServiceError, StreamCut) as error:
+            if not events:
+                raise
+            self.failure = error
+        return merged(events) if self._merge and len(events) > 1 else events
+
+    def _read_all(self, server_events: Sequence[ServerEvent], events: list[Event]) -> None:
         for name, data in server_events:
             if data == "[DONE]":
                 self.done = True
@@ -168,26 +179,23 @@ class ChunkParser:
             chunk = read_chunk(data)
             if chunk is not None:
                 self.read(name, chunk, events)
-        return merged(events) if self._merge and len(events) > 1 else events
 
     def read(self, name: str, chunk: dict[str, Any], events: list[Event]) -> None:
         """Append the events of one chunk, or of a whole reply, which has the same shape."""
-        if "error" in chunk or name == "error":
+        if chunk.get("error") or name == "error":
             self._raise(chunk)
         if not self._started:
             self._started = True
             events.append(Started(text(chunk, "model"), text(chunk, "request_id")))
-        choices = chunk.get("choices")
-        if choices:
-            for choice in choices:
-                if isinstance(choice, dict):
-                    self._choice(choice, events)
+        if chunk.get("choices"):
+            for choice in mappings(chunk, "choices"):
+                self._choice(choice, events)
         if chunk.get("usage"):
             events.append(usage_from_json(mapping(chunk, "usage")))
         if chunk.get("web_search"):
             events.append(Sources([dict(item) for item in mappings(chunk, "web_search")]))
 
-    def _choice(self, choice: dict[str, Any], events: list[Event]) -> None:
+    def _choice(self, choice: Mapping[str, Any], events: list[Event]) -> None:
         delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, dict):
             reasoning = delta.get("reasoning_content") or delta.get("reasoning")
@@ -247,25 +255,24 @@ def usage_from_json(body: Mapping[str, Any]) -> Usage:
     )
 
 
-def answer_from_bytes(body: bytes) -> Answer:
-    """A whole answer from a JSON body. Raises StreamCut when it is no JSON."""
-    import json
-
-    try:
-        return answer_from_json(json.loads(body))
-    except (ValueError, RecursionError):
-        raise StreamCut("the answer broke off: the service sent an unreadable body") from None
-
-
-def answer_from_json(body: object) -> Answer:
-    """A whole answer from the non-streaming reply. Raises ServiceError for an error in a 200."""
-    parser = ChunkParser(merge=True)
+def answer_from_json(body: object, *, language: str = "en") -> Answer:
+    """A whole answer from the non-streaming reply. Raises ServiceError for an error in a 200, or no answer at all."""
+    if not isinstance(body, dict) or not isinstance(body.get("choices"), list):
+        raise no_answer(body, "choices", language)
     builder = AnswerBuilder()
-    if isinstance(body, dict):
-        events: list[Event] = []
-        parser.read("", body, events)
-        builder.feed(events)
+    events: list[Event] = []
+    ChunkParser(merge=True, language=language).read("", body, events)
+    builder.feed(events)
     return builder.answer()
+
+
+def no_answer(body: object, missing: str, language: str) -> ServiceError:
+    """The error for a whole reply that lacks what makes it an answer: what it says, or that it says nothing."""
+    from glmcli.api.faults import error_in_body
+
+    return error_in_body(body, language=language) or ServiceError(
+        f"the service sent an answer without `{missing}`", hint="see what it sent: add -vv", is_foreign=True
+    )
 
 
 def events_of_answer(answer: Answer) -> list[Event]:

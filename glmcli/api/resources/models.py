@@ -47,11 +47,13 @@ class Models:
 def models_from_json(body: object) -> list[ListedModel]:
     """The models of a reply; entries without an id are left out.
 
-    Raises ServiceError when the reply has no list under `data`.
+    Raises ServiceError when the reply has no list under `data`; what it says instead is told.
     """
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, list):
-        raise ServiceError(
+        from glmcli.api.faults import error_in_body
+
+        raise error_in_body(body) or ServiceError(
             "the list of models has no list under data",
             hint="check the base URL: glm doctor",
             http_status=200,

@@ -17,6 +17,7 @@ from glmcli.api.calls import Call, Caller
 from glmcli.api.endpoints import Service
 from glmcli.api.fields import mappings, text
 from glmcli.api.sse import ServerEvent, SseDecoder
+from glmcli.api.streaming import event_chunks, whole_json
 from glmcli.errors import ServiceError, StreamCut, UsageError
 
 DEFAULT_MODEL = "glm-asr-2512"
@@ -122,11 +123,11 @@ class Transcriptions:
         with self._caller.open(_call(request, stream=True)) as reply:
             request_id = reply.headers.get("x-log-id")
             if "json" in reply.headers.get("content-type", ""):  # a server that does not stream answers whole
-                transcript = _from_bytes(b"".join(reply.chunks()), request_id)
+                transcript = transcript_from_json(whole_json(reply), request_id)
                 on_text(transcript.text)
                 return transcript
             parser = _StreamParser(request_id)
-            for delta in parser.deltas(reply.chunks()):
+            for delta in parser.deltas(event_chunks(reply)):
                 on_text(delta)
             return parser.transcript()
 
@@ -139,7 +140,7 @@ def _call(request: TranscriptionRequest, *, stream: bool) -> Call:
 def transcript_from_json(body: object, request_id: str | None = None) -> Transcript:
     """A transcript from the non-streaming reply. Raises ServiceError when it holds none."""
     found = body if isinstance(body, dict) else {}
-    if "error" in found:
+    if found.get("error"):
         _raise(found)
     words = text(found, "text")
     if words is None:
@@ -157,15 +158,6 @@ def _segments(body: Mapping[str, Any]) -> Iterator[Segment]:
         start, end, words = item.get("start"), item.get("end"), text(item, "text")
         if isinstance(start, int | float) and isinstance(end, int | float) and start <= end and words:
             yield Segment(float(start), float(end), words)
-
-
-def _from_bytes(body: bytes, request_id: str | None) -> Transcript:
-    import json
-
-    try:
-        return transcript_from_json(json.loads(body), request_id)
-    except (ValueError, RecursionError):
-        raise StreamCut("the transcription broke off: the service sent an unreadable body") from None
 
 
 class _StreamParser:
@@ -211,7 +203,7 @@ class _StreamParser:
             raise StreamCut("the transcription broke off: the service sent an unreadable piece") from None
         if not isinstance(event, dict):
             return None
-        if "error" in event or name == "error":
+        if event.get("error") or name == "error":
             _raise(event)
         self._model = text(event, "model") or self._model
         if event.get("type") == "transcript.text.done":
