@@ -225,9 +225,11 @@ def _untold(provider: Provider, error: ServiceError) -> ServiceError:
     return ServiceError(
         f"the service does not tell the windows of the plan ({error.message})",
         hint=f"look at {BILLING_PAGES[provider.region]}\nwhat this machine used: glm usage --local",
+        kind=error.kind,
         code=error.code,
         http_status=error.http_status,
         request_id=error.request_id,
+        exit_code=error.exit_code,
     )
 
 
