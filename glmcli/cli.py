@@ -21,7 +21,7 @@ from typer.main import get_command
 from glmcli import __version__, failure
 from glmcli.config.model import GlobalOptions
 from glmcli.context import AppContext
-from glmcli.errors import DryRun, ExitCode, GlmError, UsageError
+from glmcli.errors import DryRun, ExitCode, GlmError, ServiceError, UsageError
 from glmcli.registry import COMMANDS, GLOBAL_OPTIONS, GlobalOption, front_page, near
 from glmcli.streams import Streams
 
@@ -48,6 +48,14 @@ def run(
     streams = streams or Streams(environ=environ)
     app = AppContext(options=GlobalOptions(), streams=streams, environ=environ, cwd=cwd)
     try:
+        return _run(argv, app)
+    finally:
+        app.close()
+
+
+def _run(argv: Sequence[str], app: AppContext, *, is_second: bool = False) -> int:
+    """Run it in a context; `is_second` says that another try was made, and no third is offered."""
+    try:
         return _dispatch(_words(argv), app)
     except typer.Exit as stop:
         return stop.exit_code
@@ -55,10 +63,10 @@ def run(
         return ExitCode.OK  # the reader had enough, as `| head` does
     except (typer.Abort, EOFError):
         return _fail(KeyboardInterrupt(), argv, app)
+    except ServiceError as error:
+        return _refused(error, argv, app, is_second=is_second)
     except (Exception, KeyboardInterrupt) as error:
         return _fail(error, argv, app)
-    finally:
-        app.close()
 
 
 def _words(argv: Sequence[str]) -> list[str]:
@@ -96,6 +104,21 @@ def _fail(error: BaseException, argv: Sequence[str], app: AppContext) -> int:
     as_json = app.options.json or "--json" in _before_dashes(argv)
     failure.tell(told, app.streams, as_json=as_json, prefix=prefix, secrets=secrets)
     return told.exit_code
+
+
+def _refused(error: ServiceError, argv: Sequence[str], app: AppContext, *, is_second: bool) -> int:
+    """Tell a refusal with the way out of it, and at a terminal offer to take that way."""
+    from glmcli.remedy import diagnose_failure, offer
+
+    try:
+        remedy = diagnose_failure(app, error)
+    except KeyboardInterrupt:
+        remedy = None
+    code = _fail(error, argv, app)
+    if remedy is None or is_second:
+        return code
+    second = offer(app, remedy, lambda again: _run(argv, again, is_second=True))
+    return code if second is None else second
 
 
 def _command_in(argv: Sequence[str]) -> str:

@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from glmcli.config.model import GlobalOptions, Secret
+from glmcli.config.model import GlobalOptions, Secret, Sourced
 from glmcli.streams import Streams
 
 if TYPE_CHECKING:
     from glmcli.api.calls import Call
     from glmcli.api.client import Client
-    from glmcli.api.endpoints import Target
+    from glmcli.api.endpoints import Provider, Target
     from glmcli.config.model import Config, DirectoryFile, Settings
     from glmcli.config.paths import Paths
     from glmcli.history import History
@@ -60,6 +60,10 @@ class AppContext:
         self._cwd = cwd
         self._key: Secret | None = None
         self._clients: list[Client] = []
+        #: The latest call, whose failure `remedy` explains.
+        self.last_call: Call | None = None
+        #: The provider that takes the place of the one in the settings (`switched`).
+        self._stand_in: Provider | None = None
         self.now: Callable[[], float] = time.time
         self.sleep: Callable[[float], None] = time.sleep
 
@@ -69,6 +73,19 @@ class AppContext:
             client.close()
         if "history" in self.__dict__:
             self.history.close()
+
+    @property
+    def has_called(self) -> bool:
+        """Whether the service was called with the settings and the key of this invocation."""
+        return self.last_call is not None and self._key is not None and "settings" in self.__dict__
+
+    def switched(self, provider: Provider) -> AppContext:
+        """The same invocation from its start, with the same key and another provider of the same region."""
+        again = AppContext(streams=self.streams, environ=self._environ, cwd=self._cwd)
+        again._stand_in = provider
+        again._key = self._key
+        again.now, again.sleep = self.now, self.sleep
+        return again
 
     # -- configuration ---------------------------------------------------------
 
@@ -126,7 +143,9 @@ class AppContext:
         settings = resolve(self.options, self.environ, self.directory_file, self.config)
         for warning in settings.warnings:
             self.streams.note(f"glm: {warning}")
-        return settings
+        if self._stand_in is None:
+            return settings
+        return settings._replace(provider=Sourced(self._stand_in, "the second try"))
 
     @cached_property
     def language(self) -> str:
@@ -194,7 +213,7 @@ class AppContext:
             tell=self.streams.complain,
             note=self.streams.note,
             verbosity=self.options.verbose,
-            before=lambda call: self._tell_billing(target, call),
+            before=lambda call: self._before(target, call),
             hide=lambda: (key or self._key or _NO_KEY).reveal(),
         )
         client = Client(
@@ -213,6 +232,10 @@ class AppContext:
         )
         self._clients.append(client)
         return client
+
+    def _before(self, target: Target, call: Call) -> None:
+        self.last_call = call
+        self._tell_billing(target, call)
 
     def _tell_billing(self, target: Target, call: Call) -> None:
         """Say once per profile that a call of a plan's key is paid from the balance."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glmcli.api.catalog import PRICES_AS_OF
-from glmcli.api.endpoints import VENDOR_PROVIDERS, Plan, Provider, Region
+from glmcli.api.endpoints import VENDOR_PROVIDERS, Plan, Provider
 from glmcli.commands.options import command_app, context_of, examples
 from glmcli.context import AppContext
+from glmcli.diagnosis import BILLING_PAGE
 from glmcli.errors import ExitCode, GlmError, KeyRefused, NetworkError, ServiceError, UsageError
 from glmcli.history.times import iso_time, parse_age
 
@@ -28,8 +29,6 @@ SCHEMA_VERSION = 1
 WATCH_SECONDS = 60.0
 _LEDGER_AGE = "30d"
 _SERIES_AGE = "24h"
-#: Where an account shows what no endpoint tells (`api/quota.md` section 5).
-BILLING_PAGES = {Region.INTL: "https://z.ai/manage-apikey/billing", Region.CN: "https://bigmodel.cn"}
 
 
 class By(StrEnum):
@@ -224,7 +223,7 @@ def _untold(provider: Provider, error: ServiceError) -> ServiceError:
     """The endpoint is not in the vendor's reference, and may be missing or fail."""
     return ServiceError(
         f"the service does not tell the windows of the plan ({error.message})",
-        hint=f"look at {BILLING_PAGES[provider.region]}\nwhat this machine used: glm usage --local",
+        hint=f"look at {BILLING_PAGE[provider.region]}\nwhat this machine used: glm usage --local",
         kind=error.kind,
         code=error.code,
         http_status=error.http_status,
@@ -298,7 +297,7 @@ def _show_metered(app: AppContext, options: UsageOptions) -> None:
             f"{provider.name} pays from a balance, which no endpoint tells: there is no window to judge",
             hint="with a Coding Plan: glm usage --provider zai-coding --fail-above 90",
         )
-    page = BILLING_PAGES[provider.region]
+    page = BILLING_PAGE[provider.region]
     if not app.options.json:
         app.streams.note(f"{provider.name} pays from a balance, and no endpoint tells it; look at {page}")
         app.streams.note("what this machine used:")

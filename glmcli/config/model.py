@@ -145,6 +145,12 @@ class Secret:
         self._text = text
         self.source = source
 
+    @property
+    def variable(self) -> str | None:
+        """The variable that it was found in, if it was one of the environment itself."""
+        words = self.source.split()
+        return words[1] if words[:1] == ["variable"] and "in" not in words else None
+
     def reveal(self) -> str:
         """The key itself, for a header or a store."""
         return self._text
