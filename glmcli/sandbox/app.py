@@ -119,6 +119,8 @@ class Sandbox:
     fault: name of a fault that every request meets (`glmcli.sandbox.faults`).
     pace_seconds: pause before each piece of a stream.
     slow_seconds, stall_seconds: what the faults `slow` and `stall` wait.
+    in_flight: refuse with 1302 what one key sends beyond so many billed requests at the same time.
+    work_seconds: how long each billed request takes before its answer begins.
     lenient: ignore unknown fields of a chat request instead of refusing them.
     watch: is told of every request and what it gets, before the body leaves.
     """
@@ -131,6 +133,8 @@ class Sandbox:
         pace_seconds: float = 0.0,
         slow_seconds: float = 0.5,
         stall_seconds: float = 600.0,
+        in_flight: int | None = None,
+        work_seconds: float = 0.0,
         lenient: bool = False,
         watch: Callable[[Request, Response], None] | None = None,
         clock: Callable[[], float] = time.time,
@@ -140,6 +144,8 @@ class Sandbox:
         self.pace_seconds = pace_seconds
         self.slow_seconds = slow_seconds
         self.stall_seconds = stall_seconds
+        self.in_flight = in_flight
+        self.work_seconds = work_seconds
         self.lenient = lenient
         self.watch = watch
         self.clock = clock
@@ -214,6 +220,13 @@ class Sandbox:
     def _dispatch(self, request: Request) -> Response:
         route = self._find_route(request)
         self._admit(request, route)
+        if route.payer is not Payer.BASE or not (self.in_flight or self.work_seconds):
+            return self._play(request, route)
+        from glmcli.sandbox.traffic import carried
+
+        return carried(self, request, lambda: self._play(request, route))
+
+    def _play(self, request: Request, route: Route) -> Response:
         fault = self._find_fault(request)
         if fault is None:
             return route.handler(self, request)
