@@ -149,7 +149,7 @@ def locked(
 
 def _acquire(descriptor: int, lock: Path, timeout_seconds: float, sleep: Callable[[float], None]) -> None:
     deadline = time.monotonic() + timeout_seconds
-    while not _try_lock(descriptor):
+    while not try_lock(descriptor):
         if time.monotonic() >= deadline:
             raise ConfigError(
                 f"another glm has held {lock} for {timeout_seconds:g} seconds",
@@ -160,7 +160,8 @@ def _acquire(descriptor: int, lock: Path, timeout_seconds: float, sleep: Callabl
 
 if os.name == "nt":  # pragma: no cover
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Lock an open file unless somebody else has; whether it is ours now. Closing it gives it back."""
         import msvcrt
 
         try:
@@ -171,7 +172,8 @@ if os.name == "nt":  # pragma: no cover
 
 else:
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Lock an open file unless somebody else has; whether it is ours now. Closing it gives it back."""
         import fcntl
 
         try:
