@@ -34,6 +34,7 @@ COMMANDS: dict[str, CommandEntry] = {
         CommandEntry(
             "onboard", "Set up a key: find out what it can use, verify it, store it.", "onboard", "Set up and mend"
         ),
+        CommandEntry("doctor", "Find out what works, and mend what does not.", "doctor", "Set up and mend"),
         CommandEntry("explain", "Explain an error code of the service.", "explain", "Set up and mend"),
         CommandEntry(
             "sandbox", "Run the embedded imitation of the service.", "sandbox", "Set up and mend", ("serve", "faults")
