@@ -40,6 +40,14 @@ class Interrupts:
             self._is_guarding = False
             signal.signal(signal.SIGINT, before)
 
+    def note(self) -> None:
+        """Take a Ctrl-C that was read as a key for one that came as a signal."""
+        self._count += 1
+
+    def forget(self) -> None:
+        """What was to be stopped has ended."""
+        self._count = 0
+
     @contextmanager
     def handed_to(self, act: Callable[[], None]) -> Iterator[None]:
         """Call `act` for a Ctrl-C that comes in the block, or came before it."""

@@ -51,8 +51,7 @@ def compact(talk: Talk, argument: str) -> None:
         raise UsageError("there is nothing to summarise yet")
     before = about_tokens(session)
     talk.say("summarising the conversation so far ...")
-    with talk.app.interrupts.guarded():
-        summary = replace_older_part(session)
+    summary = replace_older_part(session)
     if not summary:
         raise GlmError("the model gave no summary; the conversation is as it was")
     talk.say(f"about {before:,} tokens became {about_tokens(session):,}; the whole stays in the history")

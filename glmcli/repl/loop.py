@@ -26,18 +26,20 @@ def converse(session: Session, attachments: Sequence[Attachment] = ()) -> None:
     app.streams.note(greeting(talk))
     reader = open_reader(talk)
     loading = _load_ahead(app)
-    while True:
-        try:
-            line = reader.read()
-        except (EOFError, KeyboardInterrupt):
-            break
-        loading.join()
-        try:
-            take(talk, line)
-        except Leave:
-            break
-        if line.strip():
-            app.streams.complain("")
+    with app.interrupts.guarded():
+        while True:
+            app.interrupts.forget()
+            try:
+                line = reader.read()
+            except (EOFError, KeyboardInterrupt):
+                break
+            loading.join()
+            try:
+                take(talk, line)
+            except Leave:
+                break
+            if line.strip():
+                app.streams.complain("")
 
 
 def greeting(talk: Talk) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from glmcli.repl.completion import candidates
+from glmcli.repl.terminal import unbuffered
 from glmcli.repl.typed import TypedLines
 from glmcli.streams import Streams, harmless
 from glmcli.telling import without_keys
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
     from prompt_toolkit.output import Output
 
+    from glmcli.interrupts import Interrupts
     from glmcli.repl.talk import Talk
 
 _PROMPT = "> "
 _NARROWEST_STATUS = 60  # columns
+#: A longer paste is shown as one word, and sent as it is.
+_LONGEST_SHOWN_PASTE = 4000  # characters
+_MOST_SHOWN_LINES = 40
 
 
 class Reader(Protocol):
@@ -36,7 +41,7 @@ def open_reader(talk: Talk) -> Reader:
     """The reader that suits the terminal."""
     streams = talk.app.streams
     if streams.is_dumb or not _is_real(streams.stdin) or not _is_real(streams.stdout):
-        return PlainReader(streams)
+        return PlainReader(streams, talk.app.interrupts)
     return LineEditor(talk)
 
 
@@ -50,12 +55,14 @@ def _is_real(stream: BinaryIO) -> bool:
 class PlainReader:
     """Lines as the terminal gives them."""
 
-    def __init__(self, streams: Streams) -> None:
+    def __init__(self, streams: Streams, interrupts: Interrupts) -> None:
         self._streams = streams
+        self._interrupts = interrupts
 
     def read(self) -> str:
         self._streams.write_control(_PROMPT)
-        line = self._streams.stdin.readline()
+        with self._interrupts.at_once():
+            line = self._streams.stdin.readline()
         if not line:
             raise EOFError
         return line.decode("utf-8", "replace").rstrip("\r\n")
@@ -71,11 +78,12 @@ class LineEditor:
 
         app = talk.app
         self._talk = talk
+        self._pastes = Pastes()
         self._session: PromptSession[str] = PromptSession(
             message=_PROMPT,
             input=_input(app.streams.stdin),
             output=_output(app.streams.stdout),
-            history=_history(_typed_lines(talk)),
+            history=_history(_typed_lines(talk), self._pastes),
             completer=_completer(talk),
             # While a question is typed nothing is offered; a command shows what there is.
             complete_while_typing=Condition(lambda: self._session.default_buffer.text.startswith("/")),
@@ -83,7 +91,7 @@ class LineEditor:
             multiline=True,
             prompt_continuation="  ",
             rprompt=self._status,
-            key_bindings=_keys(),
+            key_bindings=_keys(talk, self._pastes),
             enable_open_in_editor=True,
             enable_suspend=True,
             style=Style.from_dict({"rprompt": "ansibrightblack"}) if app.streams.may_color() else None,
@@ -91,7 +99,11 @@ class LineEditor:
         )
 
     def read(self) -> str:
-        return self._session.prompt()
+        line = self._session.prompt()
+        with unbuffered(self._talk.app.streams.stdin):
+            if _drop_typed_ahead_stop(self._session.app.input):
+                self._talk.app.interrupts.note()
+        return self._pastes.expanded(line)
 
     def _status(self) -> str:
         """Model and conversation, while there is room; gone when the line is sent."""
@@ -99,6 +111,32 @@ class LineEditor:
         if app.is_done or app.output.get_size().columns < _NARROWEST_STATUS:
             return ""
         return status(self._talk)
+
+
+class Pastes:
+    """Long pastes, each behind a word that stands for it in the line."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def shown(self, text: str) -> str:
+        """What appears in the line for a pasted text."""
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        lines = text.count("\n") + 1
+        if len(text) <= _LONGEST_SHOWN_PASTE and lines <= _MOST_SHOWN_LINES:
+            return text
+        word = f"[paste {len(self._texts) + 1}: {len(text):,} characters, {lines:,} line{'s' * (lines > 1)}]"
+        self._texts[word] = text
+        return word
+
+    def expanded(self, line: str) -> str:
+        """The line with the texts in the place of their words."""
+        if not self._texts:
+            return line
+        import re
+
+        words = "|".join(map(re.escape, self._texts))
+        return re.sub(words, lambda found: self._texts[found[0]], line)
 
 
 def status(talk: Talk) -> str:
@@ -146,7 +184,7 @@ def _typed_lines(talk: Talk) -> TypedLines:
     )
 
 
-def _history(lines: TypedLines) -> History:
+def _history(lines: TypedLines, pastes: Pastes) -> History:
     from prompt_toolkit.history import History
 
     class Kept(History):
@@ -154,7 +192,7 @@ def _history(lines: TypedLines) -> History:
             return reversed(lines.load())  # the newest first
 
         def store_string(self, string: str) -> None:
-            lines.add(string)
+            lines.add(pastes.expanded(string))
 
     return Kept()
 
@@ -170,9 +208,21 @@ def _completer(talk: Talk) -> Completer:
     return Commands()
 
 
-def _keys() -> KeyBindings:
+def _drop_typed_ahead_stop(keys: Input) -> bool:
+    """Whether Ctrl-C came so soon after Enter that it was read as a key; what was typed before it is dropped."""
+    from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
+    from prompt_toolkit.keys import Keys
+
+    presses = [*get_typeahead(keys), *keys.read_keys()]
+    stops = [index for index, press in enumerate(presses) if press.key == Keys.ControlC]
+    store_typeahead(keys, presses[stops[-1] + 1 :] if stops else presses)
+    return bool(stops)
+
+
+def _keys(talk: Talk, pastes: Pastes) -> KeyBindings:
     from prompt_toolkit.filters import has_completions, has_focus, is_searching
     from prompt_toolkit.key_binding import KeyBindings
+    from prompt_toolkit.keys import Keys
 
     keys = KeyBindings()
     typing = has_focus("DEFAULT_BUFFER") & ~is_searching
@@ -188,6 +238,25 @@ def _keys() -> KeyBindings:
     @keys.add("escape", "enter", filter=typing)
     def new_line(event: KeyPressEvent) -> None:
         event.current_buffer.newline(copy_margin=False)
+
+    @keys.add("tab", filter=typing)
+    def complete(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state:
+            buffer.complete_next()
+            return
+        found = list(candidates(talk, buffer.document.text_before_cursor))
+        if len(found) == 1:
+            buffer.delete_before_cursor(found[0].length)
+            buffer.insert_text(found[0].text)
+        elif found:
+            buffer.start_completion(insert_common_part=True)
+        elif not buffer.text.startswith("/"):
+            buffer.insert_text("    ")
+
+    @keys.add(Keys.BracketedPaste, filter=typing)
+    def paste(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text(pastes.shown(event.data))
 
     @keys.add("c-c", filter=typing)
     @keys.add("<sigint>", filter=typing)

@@ -76,7 +76,7 @@ class Talk:
         """Show an answer; Ctrl-C stops it and nothing else. Raises UsageError alone."""
         app = self.app
         try:
-            with echo(app.streams.stdin, shown=False), app.interrupts.guarded():
+            with echo(app.streams.stdin, shown=False):
                 turn = ask()
                 toolbox = self.session.setup.toolbox
                 if toolbox is not None and not toolbox.can_run:

@@ -14,6 +14,11 @@ if sys.platform == "win32":  # pragma: no cover
         """Its console shows what is typed only where it is read."""
         yield
 
+    @contextmanager
+    def unbuffered(stdin: BinaryIO) -> Iterator[None]:
+        """Its console hands over every key as it is."""
+        yield
+
 else:
 
     @contextmanager
@@ -21,14 +26,30 @@ else:
         """Show or hide what is typed inside the block; whatever happens, as before afterwards."""
         import termios
 
+        with _changed(stdin, on=termios.ECHO if shown else 0, off=0 if shown else termios.ECHO):
+            yield
+
+    @contextmanager
+    def unbuffered(stdin: BinaryIO) -> Iterator[None]:
+        """Hand over keys without waiting for the end of a line; Ctrl-C is a signal all the same."""
+        import termios
+
+        with _changed(stdin, on=termios.ISIG, off=termios.ECHO | termios.ICANON):
+            yield
+
+    @contextmanager
+    def _changed(stdin: BinaryIO, *, on: int, off: int) -> Iterator[None]:
+        """Set and clear local modes of a terminal; a stream that is none is left alone."""
+        import termios
+
         try:
             descriptor = stdin.fileno()
             before = termios.tcgetattr(descriptor)
-        except (OSError, termios.error):  # no terminal of the system
+        except (OSError, termios.error):
             yield
             return
         changed = [*before]
-        changed[3] = before[3] | termios.ECHO if shown else before[3] & ~termios.ECHO
+        changed[3] = (before[3] | on) & ~off
         termios.tcsetattr(descriptor, termios.TCSADRAIN, changed)
         try:
             yield
