@@ -29,22 +29,37 @@ class Prompter:
     def __init__(self, streams: Streams, *, no_input: bool = False) -> None:
         self._streams = streams
         self._no_input = no_input
+        self._is_silent = False
 
     @property
     def can_ask(self) -> bool:
         """Whether there is a person who can read a question and answer it."""
         return self._streams.stdin_is_tty and not self._no_input
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Several questions between which the terminal shows nothing of what is typed ahead.
+
+        A terminal that knows lines only is silent for a secret alone.
+        """
+        if self._terminal() is None:
+            yield
+            return
+        with _no_echo(self._streams.stdin):
+            self._is_silent = True
+            try:
+                yield
+            finally:
+                self._is_silent = False
+
     def confirm(self, question: str, *, default: bool = False, flag: str | None = None) -> bool:
         """Yes or no; an empty line means `default`, the end of input no."""
         self._require(question, flag)
         while True:
-            self._streams.write_error(f"{question} [{'Y/n' if default else 'y/N'}] ")
-            line = self._streams.stdin.readline()
-            if not line:
-                self._streams.write_error("\n")
+            try:
+                answer = self._line(f"{question} [{'Y/n' if default else 'y/N'}] ").lower()
+            except EOFError:
                 return False
-            answer = line.decode("utf-8", "replace").strip().lower()
             if not answer:
                 return default
             if answer in _YES | _NO:
@@ -129,6 +144,14 @@ class Prompter:
             found = matching(answer, options) if answer else usual
             if found is not None:
                 return values[found]
+
+    def _line(self, question: str) -> str:
+        """A line that is shown; the line editor stands in for a terminal that shows nothing. Raises EOFError."""
+        terminal = self._terminal() if self._is_silent else None
+        if terminal:
+            return terminal.read_line(question).strip()
+        self._streams.write_error(question)
+        return self._read_line().strip()
 
     def _read_line(self) -> str:
         line = self._streams.stdin.readline()

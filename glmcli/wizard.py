@@ -34,6 +34,8 @@ from glmcli.probing import Prober
 if TYPE_CHECKING:
     from glmcli.context import AppContext
 
+#: Who was asked so often is not asked for the model, which has a default.
+_MOST_QUESTIONS = 4
 _OTHER_MODEL = "other"
 _AGAIN, _ELSEWHERE = "again", "elsewhere"
 
@@ -47,12 +49,17 @@ class Wizard:
         self._name = name
         self._before: Profile | None = app.config.profiles.get(name)
         self._may_probe = wish.probe
-        self._asked = 0
+        self._asked: set[str] = set()
         self._is_first_key = True
         self._last_host = ""
 
     def run(self) -> Answers:
         """Ask until a key is verified. Raises KeyboardInterrupt, and NetworkError when nobody answers."""
+        # Between two questions, too: whoever pastes early must not see the key.
+        with self._app.prompter.silent():
+            return self._run()
+
+    def _run(self) -> Answers:
         self._greet()
         providers = self._providers()
         while True:
@@ -70,8 +77,9 @@ class Wizard:
         return text(key, self._app.language, **values)
 
     def _choose(self, question: str, options: Sequence[tuple[str, str]], default: str | None, flag: str) -> str:
-        self._asked += 1
-        return self._app.prompter.choose(question, options, default=default, flag=flag)
+        """The answer to a question of the catalogue."""
+        self._asked.add(question)
+        return self._app.prompter.choose(self._say(question), options, default=default, flag=flag)
 
     def _greet(self) -> None:
         note, before = self._app.streams.note, self._before
@@ -98,13 +106,13 @@ class Wizard:
     def _region(self) -> str:
         options = [(name, self._say(f"wizard.region.{name}")) for name in ("intl", "cn", "any")]
         own = PROVIDERS.get(self._before.provider) if self._before else None
-        return self._choose(self._say("wizard.region"), options, own.region if own else None, "--region")
+        return self._choose("wizard.region", options, own.region if own else None, "--region")
 
     def _plan(self) -> Plan | None:
         """The plan, or None: find out. The words of the options are the consent to a tiny request."""
         options = [(name, self._say(f"wizard.plan.{name}")) for name in ("coding", "payg", "find")]
         own = PROVIDERS.get(self._before.provider) if self._before else None
-        chosen = self._choose(self._say("wizard.plan"), options, own.plan if own else None, "--auth-choice")
+        chosen = self._choose("wizard.plan", options, own.plan if own else None, "--auth-choice")
         self._may_probe = self._may_probe or chosen != Plan.CODING
         return None if chosen == "find" else Plan(chosen)
 
@@ -116,7 +124,7 @@ class Wizard:
         self._is_first_key = False
         if given is not None:
             return given
-        self._asked += 1
+        self._asked.add("wizard.key")
         at_hand = self._key_at_hand(providers)
         for region in dict.fromkeys(PROVIDERS[name].region for name in providers):
             self._app.streams.note(self._say("wizard.keys", page=keys_page(region)))
@@ -223,7 +231,7 @@ class Wizard:
         self._app.streams.note(self._say(f"reason.{decision.reason}"))
         plans = {name: PROVIDERS[name].plan for name in decision.candidates}
         options = [(name, self._say(f"wizard.pays.{plan}", provider=name)) for name, plan in plans.items()]
-        return self._choose(self._say("wizard.pays"), options, decision.candidates[0], "--auth-choice")
+        return self._choose("wizard.pays", options, decision.candidates[0], "--auth-choice")
 
     def _moved(self, row: Row, key: FoundKey) -> Verified | None:
         """The other endpoint of the region, verified, when the key turns out to be for that one and the user agrees."""
@@ -247,7 +255,7 @@ class Wizard:
         other = next(region for region in Region if region not in regions)
         elsewhere = self._say("wizard.elsewhere", site=self._say(f"site.{other}"))
         options = [(_AGAIN, self._say("wizard.again")), (_ELSEWHERE, elsewhere)]
-        if self._choose(self._say("wizard.what_now"), options, _AGAIN, "--region any") == _AGAIN:
+        if self._choose("wizard.what_now", options, _AGAIN, "--region any") == _AGAIN:
             return tuple(providers)
         self._wish = replace(self._wish, region=other)
         plans = {PROVIDERS[name].plan for name in providers}
@@ -267,10 +275,10 @@ class Wizard:
         """The model to use; not asked when the command line says it, or four questions were asked."""
         before = self._before.model if self._before and self._before.provider == verified.provider else None
         usual = self._wish.model or verified.model or before
-        if self._wish.model or self._asked >= 4:
+        if self._wish.model or len(self._asked - {"wizard.what_now"}) >= _MOST_QUESTIONS:
             return usual
         options = list(self._model_options(verified.provider, usual))
-        chosen = self._choose(self._say("wizard.model"), options, usual, "--model")
+        chosen = self._choose("wizard.model", options, usual, "--model")
         if chosen != _OTHER_MODEL:
             return chosen
         return self._app.prompter.text(self._say("wizard.model_name"), flag="--model") or usual
