@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from glmcli.api.endpoints import Provider, Target
     from glmcli.config.model import Config, DirectoryFile, Settings
     from glmcli.config.paths import Paths
+    from glmcli.diagnosis import Evidence
     from glmcli.history import History
     from glmcli.interrupts import Interrupts
     from glmcli.prompter import Prompter
@@ -62,6 +63,8 @@ class AppContext:
         self._clients: list[Client] = []
         #: The latest call, whose failure `remedy` explains.
         self.last_call: Call | None = None
+        #: What `remedy` found out in this invocation, by code, service and model; it asks once.
+        self.diagnosed: dict[tuple[str | None, ...], Evidence] = {}
         #: The provider that takes the place of the one in the settings (`switched`).
         self._stand_in: Provider | None = None
         self.now: Callable[[], float] = time.time
@@ -111,8 +114,11 @@ class AppContext:
 
     @cached_property
     def cwd(self) -> Path:
-        """The working directory."""
-        return self._cwd or Path.cwd()
+        """The working directory; `.` when it was deleted, which is where the system still sees us."""
+        try:
+            return self._cwd or Path.cwd()
+        except FileNotFoundError:
+            return Path()
 
     @cached_property
     def paths(self) -> Paths:

@@ -79,19 +79,27 @@ def _is_ours(app: AppContext) -> bool:
 
 def _remedy(app: AppContext, error: ServiceError) -> Remedy:
     provider, call = app.settings.provider.value, app.last_call  # which the questions below replace
-    prober = Prober(app, app.key(), auth=app.settings.auth.value, timeout_seconds=TIMEOUT_SECONDS)
     finding = Finding.of_error(error, model=_model(app, call))
-    if finding.kind == codes.AUTH:
-        evidence = Evidence({provider.name: ProviderEvidence(models=finding)})
-    else:
-        evidence = _seen(prober, provider, finding)
+    evidence = _evidence(app, finding, call)
     [row] = diagnose(evidence, language=app.language, subject=_subject(app), providers=[provider.name])
     if finding.code == "1113" and call is not None and _never_by_plan(call, provider, evidence):
         return _without_balance(app, row, call)
     lines = [row.meaning, row.command]
     if finding.kind == codes.AUTH:
         lines.insert(0, text("remedy.key_from", app.language, source=app.key().source))
-    return Remedy(tuple(lines), row, _second_try(row, evidence, call))
+    return Remedy(tuple(lines), row, _second_try(row, evidence))
+
+
+def _evidence(app: AppContext, finding: Finding, call: Call | None) -> Evidence:
+    """What the failure shows, and what free questions add; asked once in an invocation."""
+    provider = app.settings.provider.value
+    if finding.kind == codes.AUTH:
+        return Evidence({provider.name: ProviderEvidence(models=finding)})
+    key = (finding.code, finding.model, call.service.value if call is not None else None)
+    if key not in app.diagnosed:
+        prober = Prober(app, app.key(), auth=app.settings.auth.value, timeout_seconds=TIMEOUT_SECONDS)
+        app.diagnosed[key] = _seen(prober, provider, finding)
+    return app.diagnosed[key]
 
 
 def _seen(prober: Prober, provider: Provider, finding: Finding) -> Evidence:
@@ -140,7 +148,7 @@ def _without_balance(app: AppContext, row: Row, call: Call) -> Remedy:
 # -- a second try ----------------------------------------------------------------
 
 
-def _second_try(row: Row, evidence: Evidence, call: Call | None) -> Provider | None:
+def _second_try(row: Row, evidence: Evidence) -> Provider | None:
     """The other plan of the region, where it may pay for the same call."""
     if row.verdict not in (Verdict.PLAN_KEY_ON_GENERAL, Verdict.NO_PLAN, Verdict.PLAN_EXPIRED):
         return None

@@ -220,3 +220,11 @@ def test_there_is_no_third_try(glm: Glm, sandbox: Sandbox, server: ScriptedServe
     result = glm("stream", "hi", tty=True, input="y\ny\n", env={"ZAI_API_KEY": server.keys["zai-coding"]})
     assert result.exit_code == 5
     assert result.stderr.count("Try again") == 1
+
+
+def test_a_conversation_tells_it_too_and_asks_once(glm: Glm, server: ScriptedServer) -> None:
+    """Every question that is refused ends with the way out; the service is asked about it the first time."""
+    env = {"ZAI_API_KEY": server.keys["zai-coding"], "TERM": "dumb"}
+    result = glm("chat", tty=True, input="hi\nagain\n", env=env)
+    assert result.stderr.count('glm chat --provider zai-coding "hello"') == 2
+    assert _asked(server) == [CHAT, QUOTA, CHAT]
