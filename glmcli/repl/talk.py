@@ -45,6 +45,10 @@ class Talk:
         found = as_ours(error)
         if self.app.options.verbose > 1 and found is not error:
             self.say(trace(error, secrets))
+        if isinstance(found, ServiceError):
+            from glmcli.remedy import diagnose_failure
+
+            diagnose_failure(self.app, found)
         tell(found, self.app.streams, as_json=False, secrets=secrets)
 
     # -- asking ------------------------------------------------------------------
