@@ -23,6 +23,7 @@ from glmcli.errors import GlmError, NetworkError, ResultGone, ServiceError, Stre
 
 #: A larger file is not taken (bytes).
 MAX_BYTES = {"image": 100 * 1024 * 1024, "cover": 100 * 1024 * 1024, "video": 4 * 1024**3}
+_PIECE_BYTES = 256 * 1024
 _PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 8.0
 _TAKEN = "another glm is downloading it; wait for that one, or look at: glm tasks list"
@@ -199,6 +200,13 @@ def write_bytes(data: bytes, place: Place, *, role: str) -> Saved:
         return Saved(_settle(part, place, found[1]), len(data), found[0])
     except OSError as error:
         raise GlmError(f"cannot write {place.path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def copy(path: Path, write: Callable[[bytes], None]) -> None:
+    """Hand over the bytes of a file in pieces."""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            write(piece)
 
 
 # -- one file on disk --------------------------------------------------------------------

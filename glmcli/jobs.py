@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from glmcli.api.polling import JobState, PollingPolicy
 from glmcli.api.resources.async_results import JobReply, ResultFile, Submission
 from glmcli.context import AppContext
-from glmcli.downloads import Downloader, Place, Saved
+from glmcli.downloads import Downloader, Place, Saved, copy
 from glmcli.errors import (
     GlmError,
     HistoryError,
@@ -91,11 +91,16 @@ class Outcome:
 
 @dataclass(slots=True)
 class Jobs:
-    """The jobs of one invocation. `interval_seconds` replaces the slowing pace of questions."""
+    """The jobs of one invocation.
+
+    `interval_seconds` replaces the slowing pace of questions; without
+    `shows_progress` several downloads may run at a time.
+    """
 
     app: AppContext
     interval_seconds: float | None = None
     deadline_seconds: float | None = None
+    shows_progress: bool = True
     _clients: JobClients = field(init=False)
     _told: bool = False
 
@@ -124,6 +129,12 @@ class Jobs:
             self._end_submission(task, error)
             raise
         return self._update(task, status=RUNNING, remote_id=submission.id)
+
+    def keep(self, wish: Wish, files: Sequence[ResultFile]) -> Task:
+        """Remember files that were made at once and are not here, as a task that has only to be fetched."""
+        task = self._begin(wish)
+        entries = [{"role": file.role, "url": file.url} for file in files]
+        return self._update(task, status=SUCCEEDED, result={"files": entries})
 
     def _begin(self, wish: Wish) -> Task:
         settings, target = self.app.settings, self.app.target
@@ -314,14 +325,30 @@ class Jobs:
         output = str(main) if main else None
         return self._update(task, status=DONE, result={"files": kept, "reply": reply}, output=output)
 
+    def pipe(self, task: Task, write: Callable[[bytes], None]) -> None:
+        """Hand over the bytes of the first file of a task, when all of them are here."""
+        from tempfile import TemporaryDirectory
+
+        files = files_of(task)
+        if not files:
+            raise UsageError(f"task {name_of(task)} has no files", hint=f"glm tasks show {name_of(task)}")
+        with TemporaryDirectory(prefix="glm-", dir=self.app.environ.get("TMPDIR")) as folder:
+            saved = self.download(self._clients.of(task), files[0], Place(Path(folder), "result"))
+            copy(saved.path, write)
+
     def download(self, client: Client, file: ResultFile, place: Place) -> Saved:
         """Bring one file here, with a bar on a terminal."""
         status = StatusLine(self.app.streams)
+
+        def on_progress(done: int, total: int | None) -> None:
+            if self.shows_progress:
+                status.show(download_line(place.name, done, total))
+
         downloader = Downloader(
             client.fetch,
             max_retries=self.app.settings.max_retries.value,
             sleep=self.app.sleep,
-            on_progress=lambda done, total: status.show(download_line(place.name, done, total)),
+            on_progress=on_progress,
         )
         try:
             return downloader.save(file.url, place, role=file.role)

@@ -10,6 +10,7 @@ from glmcli.downloads import Place, Saved
 from glmcli.errors import ContentRefused, GlmError, NetworkError, ResultGone, ServiceError, TaskFailed
 from glmcli.filenames import name_from
 from glmcli.history.model import Task
+from glmcli.history.times import iso_time
 
 #: States of a task in the database.
 SUBMITTING, UNKNOWN, RUNNING, SUCCEEDED, DONE, FAILED, LOST, GONE = (
@@ -106,6 +107,11 @@ def paths_of(task: Task) -> list[Path]:
     return [Path(str(entry["path"])) for entry in entries if entry.get("path")]
 
 
+def urls_of(task: Task) -> list[str]:
+    """Where the service keeps the files of a task."""
+    return [file.url for file in files_of(task)]
+
+
 def place_for(task: Task, output: str | None, *, force: bool) -> Place:
     """Where the file of a task goes: `output`, else what was asked for when it was submitted."""
     wanted = output
@@ -149,7 +155,7 @@ def document(task: Task) -> dict[str, object]:
         "files": result.get("files") or [],
         "output": task.output,
         "error": task.error,
-        "created_at": task.created_at,
-        "updated_at": task.updated_at,
+        "created_at": iso_time(task.created_at),
+        "updated_at": iso_time(task.updated_at),
         "reply": result.get("reply"),
     }

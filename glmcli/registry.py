@@ -28,13 +28,27 @@ COMMANDS: dict[str, CommandEntry] = {
     for entry in (
         CommandEntry("chat", "Ask a model, or hold a conversation.", "chat", "Ask"),
         CommandEntry("stream", "Ask a model and pipe the raw answer as it arrives.", "stream", "Ask"),
+        CommandEntry("ocr", "Turn PDFs and pictures into Markdown.", "ocr", "Create"),
         CommandEntry("transcribe", "Turn speech into text, of any length.", "transcribe", "Create"),
+        CommandEntry("search", "Search the web.", "search", "Look up"),
+        CommandEntry("read", "Read web pages as Markdown or text.", "read", "Look up"),
+        CommandEntry("tokenize", "Count the tokens of texts, files and messages.", "tokenize", "Look up"),
+        CommandEntry("image", "Create a picture from a prompt.", "image", "Create"),
+        CommandEntry("video", "Create a video from a prompt or pictures.", "video", "Create"),
+        CommandEntry(
+            "tasks",
+            "List, wait for and fetch asynchronous jobs.",
+            "tasks",
+            "Create",
+            ("list", "show", "wait", "fetch", "forget"),
+        ),
         CommandEntry("models", "List models with context, price and abilities.", "models", "Look up"),
         CommandEntry("usage", "Show the plan's windows, or what was used here.", "usage", "Look up"),
         CommandEntry(
             "onboard", "Set up a key: find out what it can use, verify it, store it.", "onboard", "Set up and mend"
         ),
         CommandEntry("doctor", "Find out what works, and mend what does not.", "doctor", "Set up and mend"),
+        CommandEntry("api", "Call any path of the service with your key.", "api", "Look up"),
         CommandEntry("explain", "Explain an error code of the service.", "explain", "Set up and mend"),
         CommandEntry(
             "sandbox", "Run the embedded imitation of the service.", "sandbox", "Set up and mend", ("serve", "faults")

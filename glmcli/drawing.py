@@ -1,0 +1,122 @@
+"""Draws pictures, one or many, and saves each as soon as it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from glmcli.api.resources.async_results import ResultFile
+from glmcli.api.resources.images import URL_DAYS, Image, ImageRequest, Images
+from glmcli.context import AppContext
+from glmcli.downloads import Place, Saved, write_bytes
+from glmcli.errors import ExitCode, GlmError, Interrupted
+from glmcli.jobs import Jobs, Wish
+
+_DAY_SECONDS = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """How one request ended: with a picture on disk, or with an error."""
+
+    request: ImageRequest
+    image: Image | None = None
+    saved: Saved | None = None
+    error: GlmError | None = None
+
+
+class Drawing:
+    """Draws with the client of one invocation."""
+
+    def __init__(self, app: AppContext, jobs: Jobs) -> None:
+        self._app = app
+        self._jobs = jobs
+        self._images = Images(app.client)
+
+    def draw(self, request: ImageRequest, place: Place) -> Drawn:
+        """Create one picture and save it. Raises what the call raises.
+
+        A picture that was made and could not be saved is kept as a task, so
+        that it can be fetched without paying again.
+        """
+        image = self._images.create(request)
+        try:
+            return Drawn(request, image, self._save(image, place))
+        except KeyboardInterrupt:
+            hint = self._keep(request, image, place)
+            raise Interrupted("stopped while the picture was downloaded", hint=hint) from None
+        except GlmError as error:
+            error.hint = "\n".join(filter(None, (error.hint, self._keep(request, image, place))))
+            raise
+
+    def draw_all(self, orders: Sequence[tuple[ImageRequest, Place]], *, at_once: int) -> Iterator[Drawn]:
+        """Draw several, in order of their results; `at_once` at a time after the first.
+
+        The first alone finds out whether key and balance are good. One that
+        fails for reasons of its own does not stop the others; any other
+        failure is raised.
+        """
+        yield self._attempt(*orders[0])
+        pool = ThreadPoolExecutor(at_once)
+        try:
+            futures = [pool.submit(self._attempt, request, place) for request, place in orders[1:]]
+            yield from map(Future.result, futures)
+        except KeyboardInterrupt:
+            self._app.streams.note("glm: stopping; pictures under way may be finished, since they are paid for")
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _attempt(self, request: ImageRequest, place: Place) -> Drawn:
+        try:
+            return self.draw(request, place)
+        except GlmError as error:
+            if error.exit_code not in (ExitCode.FAILED, ExitCode.USAGE, ExitCode.CONTENT):
+                raise
+            return Drawn(request, error=error)
+
+    def _save(self, image: Image, place: Place) -> Saved:
+        if image.url is None:
+            assert image.content is not None
+            return write_bytes(image.content, place, role="image")
+        return self._jobs.download(self._app.client, ResultFile(image.url, "image"), place)
+
+    def _keep(self, request: ImageRequest, image: Image, place: Place) -> str | None:
+        """Remember a picture that is not here; the command that fetches it."""
+        if image.url is None:
+            return None
+        output = str(place.path) if place.is_exact else f"{place.folder}/"
+        wish = Wish("image", request.model, request.body(), output, force=place.overwrite)
+        task = self._jobs.keep(wish, [ResultFile(image.url, "image")])
+        if not task.id:
+            return f"the picture stays for {URL_DAYS} days at {image.url}"
+        return f"the picture is made and paid for; within {URL_DAYS} days: glm tasks fetch {task.id}"
+
+
+def is_drawn(place: Place) -> Path | None:
+    """The picture of an earlier run at a numbered place."""
+    return next((path for path in place.folder.glob(f"{place.name}.*") if path.suffix != ".part"), None)
+
+
+def document(drawn: Drawn) -> dict[str, object]:
+    """The JSON of a picture (docs/json-output.md)."""
+    image, saved, request = drawn.image, drawn.saved, drawn.request
+    assert image is not None
+    created = image.created
+    return {
+        "schema_version": 1,
+        "prompt": request.prompt,
+        "model": image.model or request.model,
+        "size": request.size,
+        "quality": request.quality,
+        "path": str(saved.path) if saved else None,
+        "bytes": saved.size if saved else None,
+        "content_type": saved.content_type if saved else None,
+        "url": image.url,
+        "created": created,
+        "url_expires": created + URL_DAYS * _DAY_SECONDS if created is not None else None,
+        "content_filter": [{"role": role, "level": level} for role, level in image.content_filter],
+        "request_id": image.request_id,
+    }
