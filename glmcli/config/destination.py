@@ -23,7 +23,7 @@ from glmcli.api.endpoints import (
 )
 from glmcli.config.model import Config, GlobalOptions, Profile, Sourced
 from glmcli.config.variables import Variables, parse_choice
-from glmcli.errors import ConfigError
+from glmcli.errors import ConfigError, NoProvider
 
 CUSTOM = PROVIDERS["custom"]
 #: Variables that a dotenv file of another tool may give for `custom`, in order.
@@ -160,7 +160,7 @@ class _Chooser:
                 f"several keys are set ({', '.join(owners)}), and which of them pays is not for glm to guess",
                 hint=f"choose with {names} (or GLM_PROVIDER)",
             )
-        raise ConfigError("no profile and no provider", hint=self._hint_without_provider())
+        raise NoProvider("no profile and no provider", hint=self._hint_without_provider())
 
     def _hint_without_provider(self) -> str:
         for variable in dict.fromkeys(v for p in PROVIDERS.values() for v in p.fallback_variables):
