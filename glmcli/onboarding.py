@@ -541,6 +541,12 @@ def equivalent_command(profile: Profile) -> str:
     return f'printf %s "${PROVIDERS[profile.provider].own_variable}" | {command}'
 
 
+def tell_unproven(app: AppContext, verified: Verified) -> None:
+    """Say that nobody has paid yet, where only the key is proven."""
+    if verified.row is not None and verified.row.verdict is Verdict.ACCEPTED:
+        app.streams.note(text("onboard.unproven", app.language, provider=verified.provider))
+
+
 def tell_shadows(app: AppContext, profile: Profile, key: FoundKey) -> None:
     """Say which variables of this shell will win over what was just set up."""
     names = [name for name in ("GLM_PROVIDER", "GLM_BASE_URL", "GLM_MODEL") if app.environ.get(name, "").strip()]

@@ -70,6 +70,7 @@ def test_the_four_choices_with_their_own_flag(glm: Glm, server: ScriptedServer, 
     assert result.exit_code == 0, result.stderr
     assert config(home)["profiles"]["default"] == {"provider": provider, "key": "file"}
     assert keys(home) == {"default": server.keys[provider]}
+    assert ("add --probe" in result.stderr) == (provider in ("zai", "zhipu"))
     assert "ps" in result.stderr
     assert "profile default is ready" in result.stdout
 
@@ -308,6 +309,7 @@ def test_a_dead_host_ends_with_8(onboard: Onboard, home: Path) -> None:
         (("--auth-choice", "auto", "--key-stdin", "--skip-verify"), 2, "name the provider"),
         (("--auth-choice", "zai", "--key-env", "NO_SUCH"), 4, "NO_SUCH"),
         (("--auth-choice", "zai", "--key-stdin", "--profile", "a b"), 3, "a b"),
+        (("--base-url", "https://router.example", "--key-stdin"), 2, "--base-url URL"),
     ],
     ids=lambda value: " ".join(value).replace(TEST_KEY, "KEY") if isinstance(value, tuple) else None,
 )

@@ -81,6 +81,7 @@ TEXTS: dict[str, str] = {
     "go (--auth-choice {metered}-api-key).",
     "onboard.command": "The same without questions:\n  {command}",
     "onboard.next": 'Try it: glm {selection}chat "hello"   Coding tools: glm connect --list',
+    "onboard.unproven": "Whether {provider} pays was not tried; one tiny request tries it: add --probe",
     "onboard.shadows": "Set in this shell, and stronger than the profile: {names}",
     # -- the wizard
     "wizard.new": "Setting up profile {profile} in {path}",

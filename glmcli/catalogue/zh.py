@@ -81,6 +81,7 @@ TEXTS: dict[str, str] = {
     "{metered}-api-key）。",
     "onboard.command": "无需提问的等价命令：\n  {command}",
     "onboard.next": '试一试：glm {selection}chat "你好"   编程工具：glm connect --list',
+    "onboard.unproven": "尚未验证 {provider} 能否付费；加上 --probe 可用一次极小的请求验证",
     "onboard.shadows": "当前 shell 中已设置且优先于配置：{names}",
     # -- the wizard
     "wizard.new": "正在设置配置 {profile}，文件：{path}",

@@ -143,8 +143,13 @@ def _secrets(app: AppContext, flags: dict[str, str]) -> dict[str, Secret]:
 def run(app: AppContext, wish: Wish, *, non_interactive: bool = False) -> None:
     """Find, verify, store, tell. Raises what is told; nothing is stored then."""
     from glmcli.config.profiles import check_name
-    from glmcli.onboarding import by_flags, keep, profile_name, tell_policy, tell_shadows
+    from glmcli.onboarding import by_flags, keep, profile_name, tell_policy, tell_shadows, tell_unproven
 
+    if app.options.base_url:
+        raise UsageError(
+            "onboard sets up Z.AI and BigModel",
+            hint="for another service: glm --base-url URL --key-env NAME chat hello",
+        )
     name = profile_name(app)
     check_name(name)
     before = app.config.profiles.get(name)
@@ -154,6 +159,7 @@ def run(app: AppContext, wish: Wish, *, non_interactive: bool = False) -> None:
         app.streams.note("dry run: nothing was written")
         return
     kept = keep(app, name, answers)
+    tell_unproven(app, answers.verified)
     tell_policy(app, kept.profile, before)
     tell_shadows(app, kept.profile, answers.key)
     _tell(app, answers, kept, with_command=asks)
