@@ -69,7 +69,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
     ),
     ("compose", frozenset({"context"})),
     # What a command does when it is more than its own file should hold: every single module not named elsewhere.
-    ("work", frozenset({"repl"})),
+    ("work", frozenset({"batching", "repl"})),
     ("commands", frozenset({"commands"})),
     ("entry", frozenset({"__main__", "cli", "failure"})),
 )

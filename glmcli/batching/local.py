@@ -1,0 +1,463 @@
+"""`glm batch run`: survey the input, send what is missing, keep what comes, say how it ended."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from glmcli.accounting import record_usage
+from glmcli.api.retry import RetryPolicy
+from glmcli.batching.answers import AnswerFile, FailureFile
+from glmcli.batching.bill import Bill, Budget, prompt_tokens
+from glmcli.batching.index import DiskIndex, Entry, Order, key_of, number_of
+from glmcli.batching.items import Input, Item
+from glmcli.batching.progress import Progress, duration
+from glmcli.batching.requests import Requests, answer_line, check_id, checked, sender
+from glmcli.batching.runner import GRACE_SECONDS, Manners, Outcome, Runner
+from glmcli.batching.signals import Signals
+from glmcli.batching.slots import Slots, folder_of_key
+from glmcli.batching.source import open_input
+from glmcli.config.files import FILE_MODE, make_private_folder, try_lock
+from glmcli.errors import GlmError, Interrupted, ServiceError, UsageError
+
+if TYPE_CHECKING:
+    from glmcli.api.resources.chat import ChatRequest
+    from glmcli.asking import ChatOptions
+    from glmcli.context import AppContext
+    from glmcli.events import Answer
+
+_RERUN = "run the same command again"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line asks for. `output` None means standard output, which cannot be resumed."""
+
+    file: str
+    output: str | None = None
+    form: str | None = None
+    template: str | None = None
+    jobs: int = 4
+    ordered: bool = True
+    failed: str | None = None
+    fail_above: float = 0.0
+    budget: Budget = field(default_factory=Budget)
+    resend_changed: bool = False
+    estimate: bool = False
+
+
+@dataclass(slots=True)
+class Survey:
+    """What the input holds. `todo` were never answered, `changed` were answered to another request."""
+
+    total: int = 0
+    todo: int = 0
+    changed: int = 0
+    first_changed: str = ""
+    prompt_tokens: int = 0
+    cost_in: float | None = None
+    at_most_out: int | None = 0
+
+    @property
+    def to_send(self) -> int:
+        """How many requests are left."""
+        return self.todo + self.changed
+
+
+def run_batch(app: AppContext, chat: ChatOptions, options: RunOptions) -> None:
+    """Carry out a batch, or what is left of it. Raises the error that it ended with."""
+    with ExitStack() as stack:
+        source = open_input(app, options.file, options.form, options.template, stack)
+        requests = Requests(app, chat)
+        bill = Bill(app, requests.model)
+        _check_budget(bill, requests.model, options.budget)
+        if app.options.dry_run:
+            checked(sender(app).create(requests.request_for(next(iter(source)))))
+        output = _place(app, options, stack)
+        if options.output is not None:
+            stack.enter_context(_only_run(app.paths.state_dir / "batches", output, options.output))
+        answers = AnswerFile(output, name=options.output or "the journal", ordered=options.ordered, known=bill.add_kept)
+        stack.callback(answers.close)
+        answers.load()
+        order = Order()
+        stack.callback(order.close)
+        survey = _surveyed(source, requests, answers, bill, order)
+        if options.estimate:
+            _write_estimate(app, survey, bill, requests.model)
+            return
+        _refuse_changed(survey, options)
+        _LocalRun(app, options, source, requests, answers, order, survey, bill).run()
+
+
+# -- before anything is sent -----------------------------------------------------------
+
+
+def _place(app: AppContext, options: RunOptions, stack: ExitStack) -> Path:
+    """The output file; a temporary one in front of standard output."""
+    if options.output is not None:
+        output = app.cwd / options.output
+        if output.is_dir():
+            raise UsageError(f"{options.output} is a folder", hint="name a file: -o answers.jsonl")
+        if output.exists() and output.resolve() == (app.cwd / options.file).resolve():
+            raise UsageError("the answers would overwrite the questions", hint="choose another -o")
+        return output
+    folder = stack.enter_context(TemporaryDirectory(prefix="glm-"))
+    return Path(folder) / "answers.jsonl"
+
+
+@contextmanager
+def _only_run(folder: Path, output: Path, name: str) -> Iterator[None]:
+    """Be the only run that writes this output: two would pay for everything twice."""
+    make_private_folder(folder)
+    digest = hashlib.sha256(str(output.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    descriptor = os.open(folder / f"{digest}.lock", os.O_RDWR | os.O_CREAT, FILE_MODE)
+    try:
+        if not try_lock(descriptor):
+            raise UsageError(f"another `glm batch run` is writing {name}", hint="wait for it, or choose another -o")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _check_budget(bill: Bill, model: str, budget: Budget) -> None:
+    if budget.max_cost_usd is not None and not bill.has_price(model):
+        raise UsageError(
+            f"--max-cost cannot be kept: the price of {model} here is not known",
+            hint="use --max-tokens-total; `glm models` lists the known prices",
+        )
+
+
+def _surveyed(source: Input, requests: Requests, answers: AnswerFile, bill: Bill, order: Order) -> Survey:
+    """Read everything once, so that a bad line is told before anything is paid."""
+    survey, lines = Survey(), DiskIndex()
+    try:
+        for item in source:
+            key = key_of(item.id)
+            earlier = lines.get(key)
+            check_id(None if earlier is None else earlier.first, item, source.name)
+            lines.put(key, Entry(item.line, 0, 0))
+            order.append(key)
+            _count(survey, item, requests, answers, bill)
+    finally:
+        lines.close()
+    if not survey.total:
+        raise UsageError(f"{source.name} holds no prompts", hint='a line is "a prompt", or {"id": …, "prompt": …}')
+    return survey
+
+
+def _count(survey: Survey, item: Item, requests: Requests, answers: AnswerFile, bill: Bill) -> None:
+    request = requests.request_for(item)
+    survey.total += 1
+    known = answers.request_of(item.id)
+    if known == number_of(requests.digest(request)):
+        return
+    if known is None:
+        survey.todo += 1
+    else:
+        survey.changed += 1
+        survey.first_changed = survey.first_changed or item.id
+    tokens = prompt_tokens(request)
+    survey.prompt_tokens += tokens
+    cost = bill.price(request.model, prompt=tokens, completion=0)
+    if cost is not None:
+        survey.cost_in = (survey.cost_in or 0.0) + cost
+    limit = request.extra.get("max_tokens", request.max_tokens)
+    can_add = survey.at_most_out is not None and isinstance(limit, int)
+    survey.at_most_out = survey.at_most_out + limit if can_add else None  # type: ignore[operator]  # both are numbers
+
+
+def _refuse_changed(survey: Survey, options: RunOptions) -> None:
+    if survey.changed and not options.resend_changed:
+        raise UsageError(
+            f"{survey.changed} of the answers in {options.output} belong to other requests than the input and the "
+            f"options ask for now (the first: {survey.first_changed})",
+            hint="repeat the options of the earlier run, choose another -o, or pay for them anew: --resend-changed",
+        )
+
+
+def _write_estimate(app: AppContext, survey: Survey, bill: Bill, model: str) -> None:
+    """What the rest is going to use; standard output, because it is what was asked for."""
+    from glmcli.api.catalog import PRICES_AS_OF
+
+    each = bill.expected_completion()
+    out = survey.to_send * each
+    value: dict[str, object] = {
+        "requests": survey.total,
+        "to_send": survey.to_send,
+        "model": model,
+        "prompt_tokens": survey.prompt_tokens,
+        "completion_tokens": out,
+        "completion_tokens_at_most": survey.at_most_out,
+        "cost_usd": bill.price(model, prompt=survey.prompt_tokens, completion=out),
+        "cost_usd_at_most": None,
+        "prices_as_of": PRICES_AS_OF,
+    }
+    if survey.at_most_out is not None:
+        value["cost_usd_at_most"] = bill.price(model, prompt=survey.prompt_tokens, completion=survey.at_most_out)
+    if app.options.json:
+        app.streams.write_json(value)
+        return
+    assumed = "as the answers so far" if bill.answers else "assumed"
+    most = f", at most {survey.at_most_out:,}" if survey.at_most_out is not None else ""
+    lines = [
+        f"requests    {survey.total:,}, of which {survey.to_send:,} are left",
+        f"model       {model}",
+        f"tokens in   about {survey.prompt_tokens:,}",
+        f"tokens out  about {out:,} ({each:,} each, {assumed}){most}",
+        f"cost        {_cost_told(value)}",
+    ]
+    app.streams.write("".join(f"{line}\n" for line in lines))
+
+
+def _cost_told(value: dict[str, object]) -> str:
+    if value["cost_usd"] is None:
+        return "unknown: no public price for this model and provider"
+    most = f", at most ${value['cost_usd_at_most']:.2f}" if value["cost_usd_at_most"] is not None else ""
+    return f"about ${value['cost_usd']:.2f}{most} (prices of {value['prices_as_of']})"
+
+
+# -- the run ---------------------------------------------------------------------------
+
+
+class _LocalRun:
+    """One run, from the first request to the last word on stderr."""
+
+    def __init__(
+        self,
+        app: AppContext,
+        options: RunOptions,
+        source: Input,
+        requests: Requests,
+        answers: AnswerFile,
+        order: Order,
+        survey: Survey,
+        bill: Bill,
+    ) -> None:
+        self._app = app
+        self._options = options
+        self._source = source
+        self._requests = requests
+        self._answers = answers
+        self._order = order
+        self._survey = survey
+        self._bill = bill
+        self._kept = survey.total - survey.to_send
+        self._progress = Progress(app.streams, bill, total=survey.total, done=self._kept)
+        self._failures = FailureFile(_failed_path(app, options))
+        self._reasons: Counter[str] = Counter()
+        self._lengths = 0
+        self._over_budget: str | None = None
+        self._lost = DiskIndex()
+        self._shown = 0
+
+    def run(self) -> None:
+        """Send what is missing. Raises Interrupted, or the error that ended the run."""
+        started = time.monotonic()
+        self._failures.open()
+        if self._kept:
+            self._app.streams.note(f"glm: {self._kept:,} of {self._survey.total:,} are answered and not sent again")
+        runner = None
+        with Signals() as signals:
+            try:
+                if self._survey.to_send:
+                    self._answers.start()
+                    runner = self._runner()
+                    self._work(runner, signals)
+            finally:
+                self._progress.clear()
+                self._show(to_the_end=True)
+                self._failures.close()
+                self._lost.close()
+                self._answers.finish(self._order)
+        self._tell(time.monotonic() - started)
+        self._raise(runner.stopped_by if runner is not None else None, interrupted=signals.count > 0)
+
+    def _runner(self) -> Runner:
+        app = self._app
+        caller = sender(app)
+        requests = self._requests
+
+        def send(item: Item) -> Answer:
+            return checked(caller.create(requests.request_for(item)))
+
+        shares = app.target.provider.name != "sandbox"
+        folder = folder_of_key(app.paths.state_dir, app.key().reveal()) if shares else None
+        return Runner(
+            send,
+            Slots(folder, start=self._options.jobs, now=app.now),
+            Manners(
+                jobs=min(self._options.jobs, self._survey.to_send),
+                retry=RetryPolicy(max_retries=app.settings.max_retries.value),
+                wait_for_reset=app.options.wait,
+                note=self._progress.note,
+                now=app.now,
+            ),
+        )
+
+    def _work(self, runner: Runner, signals: Signals) -> None:
+        heard = 0
+
+        def tick() -> None:
+            nonlocal heard
+            while heard < signals.count:
+                heard += 1
+                runner.stop()
+                if heard == 1 and runner.under_way:
+                    self._progress.note(
+                        f"glm: finishing {runner.under_way} requests that are under way, for up to "
+                        f"{GRACE_SECONDS:.0f} s; once more stops at once"
+                    )
+            self._progress.tick(runner.under_way)
+
+        for outcomes in runner.run(self._missing(runner), tick=tick):
+            self._keep(outcomes)
+
+    def _missing(self, runner: Runner) -> Iterator[Item]:
+        """The items without an answer, until the budget is used up."""
+        for item in self._source:
+            request = self._requests.request_for(item)
+            if self._answers.request_of(item.id) == number_of(self._requests.digest(request)):
+                continue
+            if self._is_over_budget(request, under_way=runner.under_way):
+                return
+            yield item
+
+    def _is_over_budget(self, request: ChatRequest, *, under_way: int) -> bool:
+        """Whether this request, with those that are under way, could use up more than is allowed."""
+        bill, count = self._bill, under_way + 1
+        prompt, completion = prompt_tokens(request), self._bill.expected_completion()
+        cost = bill.price(request.model, prompt=prompt, completion=completion) or 0.0
+        self._over_budget = self._options.budget.exceeded(bill, count * (prompt + completion), count * cost)
+        return self._over_budget is not None
+
+    def _keep(self, outcomes: list[Outcome]) -> None:
+        """Write what came: one write and one fsync for all that came together."""
+        lines = []
+        for outcome in outcomes:
+            if outcome.answer is not None:
+                digest = self._requests.digest(self._requests.request_for(outcome.item))
+                lines.append(answer_line(outcome.item.id, digest, outcome.answer))
+        if lines:
+            self._answers.append(lines)
+        for outcome in outcomes:
+            if outcome.answer is not None:
+                self._count(outcome.answer)
+            elif outcome.error is not None:
+                self._fail(outcome, outcome.error)
+        self._progress.done += len(lines)
+        if self._options.output is None and not self._options.ordered:
+            self._app.streams.write_bytes(b"".join(line.data for line in lines))
+        self._show()
+
+    def _count(self, answer: Answer) -> None:
+        model = answer.model or self._requests.model
+        self._bill.add(model, answer.usage)
+        self._lengths += answer.finish_reason == "length"
+        record_usage(self._app, command="batch", model=model, usage=answer.usage)
+
+    def _fail(self, outcome: Outcome, error: GlmError) -> None:
+        reason = (error.code if isinstance(error, ServiceError) else None) or error.kind
+        self._reasons[reason] += 1
+        self._progress.failed += 1
+        self._lost.put(key_of(outcome.item.id), Entry(0, 0, 0))
+        item = outcome.item
+        self._failures.append({"id": item.id, "line": item.line, "tries": outcome.tries, **error.to_json()})
+
+    def _show(self, *, to_the_end: bool = False) -> None:
+        """Pass answers on to standard output in the order of the input, as far as it is complete."""
+        if self._options.output is not None or not self._options.ordered:
+            return
+        while self._shown < self._order.count:
+            key = self._order.at(self._shown)
+            data = self._answers.read(key)
+            if data is None and self._lost.get(key) is None and not to_the_end:
+                return
+            self._shown += 1
+            if data is not None:
+                self._app.streams.write_bytes(data)
+
+    # -- the end ------------------------------------------------------------------------
+
+    def _tell(self, seconds: float) -> None:
+        done, total = self._progress.done, self._survey.total
+        if self._app.options.json and self._options.output is not None:
+            self._app.streams.write_json(self._summary(seconds))
+            return
+        where = f" in {self._options.output}" if self._options.output is not None else ""
+        self._app.streams.note(f"glm: {done:,} of {total:,} answered{where} ({self._bill.told()}), {duration(seconds)}")
+        if self._lengths:
+            self._app.streams.note(
+                f"glm: {self._lengths:,} answers end early at --max-tokens (finish_reason is length)"
+            )
+
+    def _summary(self, seconds: float) -> dict[str, object]:
+        bill, failed = self._bill, self._failures
+        return {
+            "requests": self._survey.total,
+            "answered": self._progress.done,
+            "failed": failed.count,
+            "left": self._survey.total - self._progress.done - failed.count,
+            "reasons": dict(self._reasons),
+            "prompt_tokens": bill.prompt_tokens,
+            "cached_tokens": bill.cached_tokens,
+            "completion_tokens": bill.completion_tokens,
+            "cost_usd": bill.cost_usd,
+            "credits": bill.credits,
+            "seconds": round(seconds, 3),
+            "output": self._options.output,
+            "failures": str(failed.path) if failed.count and failed.path else None,
+        }
+
+    def _raise(self, stopped_by: GlmError | None, *, interrupted: bool) -> None:
+        done, total = self._progress.done, self._survey.total
+        again = f"{_RERUN}: {done:,} of {total:,} are answered and will not be sent again"
+        if self._options.output is None:
+            again = "give -o FILE, so that the next run need not begin anew"
+        left = total - done
+        if not left:
+            return
+        if stopped_by is not None:
+            stopped_by.message = f"stopped after {done:,} of {total:,}: {stopped_by.message}"
+            wait = "; or let it wait: --wait" if _opens_again(stopped_by) else ""
+            stopped_by.hint = "\n".join(part for part in (stopped_by.hint, again + wait) if part)
+            raise stopped_by
+        if interrupted:
+            raise Interrupted(f"stopped after {done:,} of {total:,}", hint=again)
+        if self._over_budget is not None:
+            raise GlmError(
+                f"stopped at {self._over_budget}: {done:,} of {total:,} are answered, {self._bill.told()}",
+                hint=f"raise the limit and {again}",
+            )
+        if 100 * self._failures.count / total > self._options.fail_above:
+            raise self._failed()
+
+    def _failed(self) -> GlmError:
+        reasons = ", ".join(f"{count} × {reason}" for reason, count in self._reasons.most_common(4))
+        place = f"; see {self._failures.path.name}" if self._failures.path is not None else ""
+        first = self._reasons.most_common(1)[0][0]
+        explained = f"; glm explain {first} says more" if first.isdigit() else ""
+        return GlmError(
+            f"{self._failures.count:,} of {self._survey.total:,} failed ({reasons}){place}",
+            hint=f"{_RERUN} to try them once more{explained}",
+        )
+
+
+def _opens_again(error: GlmError) -> bool:
+    return isinstance(error, ServiceError) and error.reset_at is not None
+
+
+def _failed_path(app: AppContext, options: RunOptions) -> Path | None:
+    if options.failed is not None:
+        return app.cwd / options.failed
+    if options.output is None:
+        return None
+    output = app.cwd / options.output
+    return output.with_name(output.name + ".failed.jsonl")
