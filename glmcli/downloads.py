@@ -147,7 +147,8 @@ class Downloader:
         if total is not None and total > limit:
             raise _too_large(total, limit)
         file.seek(start)
-        file.truncate()
+        if start == 0:
+            file.truncate()  # it begins anew; else what is there stays until it is written over
         size = start
         for chunk in reply.chunks():
             size += len(chunk)
