@@ -8,7 +8,8 @@ in between leaves no profile without a key.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -369,7 +370,8 @@ def keep(app: AppContext, name: str, answers: Answers) -> Kept:
     from glmcli.config.profiles import delete_key, save_profile
 
     wish, before = answers.wish, app.config.profiles.get(name)
-    reference, backend, is_new_key = _keep_key(app, name, wish, answers.key, before)
+    with _unpaired(app, before, answers.verified.provider):
+        reference, backend, is_new_key = _keep_key(app, name, wish, answers.key, before)
     profile = _profile(name, wish, answers.verified, before, reference, backend)
     changes = save_profile(
         app.paths,
@@ -386,6 +388,26 @@ def keep(app: AppContext, name: str, answers: Answers) -> Kept:
         except ConfigError as error:
             app.streams.note(text("onboard.old_key_stays", app.language, reason=error.message))
     return Kept(profile, place_of_key(app, profile), tuple(changes), _is_default(app, name))
+
+
+@contextmanager
+def _unpaired(app: AppContext, before: Profile | None, provider: str) -> Iterator[None]:
+    """Store a key of the other company while no profile would send it to the old one, even if we are killed."""
+    from glmcli.config.profiles import set_values
+
+    own = PROVIDERS.get(before.provider) if before is not None else None
+    if before is None or before.key not in ("keyring", "file") or own is None:
+        yield
+        return
+    if own.region is PROVIDERS[provider].region:
+        yield
+        return
+    set_values(app.paths, before.name, {"key": None}, allow_http=True)
+    try:
+        yield
+    except BaseException:
+        set_values(app.paths, before.name, {"key": before.key}, allow_http=True)
+        raise
 
 
 def _profile(

@@ -198,13 +198,62 @@ def test_a_keyring_that_was_asked_for_must_work(onboard: Onboard, home: Path) ->
     assert (result.exit_code, nothing_is_stored(home)) == (3, True)
 
 
-def test_a_keyring_that_swallows_the_key_is_noticed(onboard: Onboard, home: Path, glm: Glm) -> None:
+def test_a_keyring_that_swallows_the_key_is_noticed(
+    glm_process: GlmProcess, server: ScriptedServer, home: Path
+) -> None:
     """The null backend takes everything and keeps nothing; what was stored is read back."""
     env = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
     words = ("--non-interactive", "--auth-choice", "zai", "--key-stdin")
-    result = glm("onboard", *words, input=ACCOUNTS["zai"].key, env=env)
-    assert result.exit_code == 0
-    assert config(home)["profiles"]["default"]["key"] == "file"
+    result = glm_process("onboard", *words, input=server.keys["zai"], env=env)
+    assert (result.exit_code, config(home)["profiles"]["default"]["key"]) == (0, "file")
+    assert "did not keep it" in result.stderr
+
+
+def test_a_key_never_stands_beside_the_other_companys_address(
+    glm_process: GlmProcess, server: ScriptedServer, home: Path, tmp_path: Path
+) -> None:
+    """While the new key is stored, the profile refers to none: a kill at that moment sends nothing astray."""
+    (tmp_path / "watching.py").write_text(WATCHING_KEYRING)
+    env = {"PYTHON_KEYRING_BACKEND": "watching.Keyring", "PYTHONPATH": str(tmp_path), "SEEN": str(tmp_path / "seen")}
+    for provider in ("zai", "zhipu"):
+        words = ("--auth-choice", provider, "--key-stdin")
+        result = glm_process("onboard", "--non-interactive", *words, input=server.keys[provider], env=env)
+        assert result.exit_code == 0, result.stderr
+    (seen,) = (tmp_path / "seen").read_text().split("---\n")[1:]
+    assert tomllib.loads(seen)["profiles"]["default"].get("key") is None
+    assert config(home)["profiles"]["default"]["provider"] == "zhipu"
+    assert config(home)["profiles"]["default"]["key"] == "keyring"
+
+
+#: Keeps keys in a file, and what config.toml held when one was written.
+WATCHING_KEYRING = """
+import json, os, pathlib
+from keyring.backend import KeyringBackend
+
+class Keyring(KeyringBackend):
+    priority = 5
+    path = pathlib.Path(os.environ["SEEN"] + ".keys")
+
+    def get_password(self, service, user):
+        return json.loads(self.path.read_text()).get(user) if self.path.exists() else None
+
+    def set_password(self, service, user, password):
+        config = pathlib.Path(os.environ["GLM_HOME"], "config.toml")
+        with open(os.environ["SEEN"], "a") as seen:
+            seen.write("---\\n" + config.read_text() if config.exists() else "")
+        self.path.write_text(json.dumps({user: password}))
+
+    def delete_password(self, service, user):
+        self.path.unlink()
+"""
+
+
+def test_a_failed_store_leaves_the_old_profile_whole(onboard: Onboard, home: Path) -> None:
+    """A keyring that fails in the middle of a change of company changes nothing."""
+    onboard("zai", "zai")
+    before = (config(home), keys(home))
+    assert onboard("zhipu", "zhipu", "--store", "keyring").exit_code == 3
+    assert (config(home), keys(home)) == before
 
 
 # -- what is refused ---------------------------------------------------------------
