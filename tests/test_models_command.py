@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from glmcli.api.catalog import MODELS
+from glmcli.api.othermodels import OTHER_MODELS
+from glmcli.api.resources import images, ocr, transcriptions, videos
 from tests.harness import Glm, Golden, ScriptedServer
 
 NOBODY = {"ZAI_API_KEY": None}
@@ -147,6 +149,33 @@ def test_asking_can_fail(
 ) -> None:
     """As every other command does."""
     assert glm("models", *argv, env=env).exit_code == exit_code
+
+
+# -- models that do not chat -----------------------------------------------------------
+
+
+def test_all_adds_what_does_not_chat(glm: Glm, golden: Golden) -> None:
+    """A second table: what each makes, and with which command."""
+    result = glm("models", "--all", tty=True, env={"COLUMNS": "110", "NO_COLOR": "1"})
+    golden.check("models/others.txt", result.stdout.partition("\n\n")[2])
+    ids = _ids(glm("models", "--all", "-q").stdout)
+    assert ids == [*MODELS, *OTHER_MODELS]
+    assert {len(line.split("\t")) for line in glm("models", "--all").stdout.splitlines()} == {9}
+    assert "other_models" in glm("models", "--all", "--json").json
+
+
+def test_a_pattern_finds_them_too(glm: Glm) -> None:
+    """An id shows one in full; its price is that of the user's region."""
+    assert _ids(glm("models", "cogvideo", "-q").stdout) == ["cogvideox-3", "cogvideox-2", "cogvideox-flash"]
+    assert "0.2 USD per video" in glm("models", "cogvideox-3").stdout
+    env = {"ZHIPU_API_KEY": "0" * 32 + ".0123456789abcdef"}
+    assert glm("models", "cogvideox-3", "--json", env=env).json["price"] is None
+    assert glm("models", "cogvideox-3", "--vision").exit_code == 0
+
+
+def test_every_model_of_a_command_is_listed() -> None:
+    """What `glm image` and the others use by default or know the limits of."""
+    assert {*images.MODELS, *videos.MODELS, ocr.DEFAULT_MODEL, transcriptions.DEFAULT_MODEL} <= set(OTHER_MODELS)
 
 
 def test_a_broken_configuration_is_told(glm: Glm, home: Path) -> None:

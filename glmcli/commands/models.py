@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -12,10 +12,11 @@ import typer
 
 from glmcli.api.catalog import MODELS, PRICES_AS_OF, find_model, nearest
 from glmcli.api.endpoints import Region
+from glmcli.api.othermodels import OTHER_MODELS, OtherModel
 from glmcli.commands.options import command_app, context_of, examples
 from glmcli.context import AppContext
 from glmcli.errors import ConfigError, UsageError
-from glmcli.render.models import CNY_PRICES, HEADER, SCHEMA_VERSION, Listed, can_see, document, fields, paragraph, row
+from glmcli.render import models as render
 
 if TYPE_CHECKING:
     from glmcli.config.model import Settings
@@ -41,7 +42,28 @@ class ModelsOptions:
     thinking: bool = False
     in_plan: bool = False
     free: bool = False
+    others: bool = False
     place: Place | None = None
+
+    @property
+    def has_filters(self) -> bool:
+        """Whether a list is narrowed by abilities that only chat models have."""
+        return self.vision or self.thinking or self.in_plan or self.free
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is shown: models that chat, others, and where and how they are paid."""
+
+    chat: Sequence[render.Listed]
+    others: Sequence[OtherModel]
+    currency: str | None
+    place: Place
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing passed the filters."""
+        return not self.chat and not self.others
 
 
 @app.command(
@@ -50,6 +72,7 @@ class ModelsOptions:
         "glm models glm-5.3",
         "glm models '*flash*' --vision",
         "glm models --plan -q",
+        "glm models --all",
         "glm models --remote --json",
     )
 )
@@ -64,6 +87,9 @@ def models(
     thinking: Annotated[bool, typer.Option("--thinking", help="List those that think.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="List those of the Coding Plan.")] = False,
     free: Annotated[bool, typer.Option("--free", help="List those that cost nothing.")] = False,
+    others: Annotated[
+        bool, typer.Option("--all", help="List models for pictures, video, sound and documents, too.")
+    ] = False,
     region: Annotated[
         Place | None, typer.Option("--region", help="List those of a region.", show_default=False)
     ] = None,
@@ -76,6 +102,7 @@ def models(
         thinking=thinking,
         in_plan=plan,
         free=free,
+        others=others,
         place=region,
     )
     run(context_of(ctx), options)
@@ -86,14 +113,21 @@ def run(app: AppContext, options: ModelsOptions) -> None:
     settings = _settings(app, is_needed=options.remote)
     place = options.place or _place_of(settings)
     known = _listed(app, settings, place, remote=options.remote)
+    currency = _currency(settings, place)
     one = _named(app, options.pattern, known)
     if one is not None:
         _write_one(app, one)
         return
+    if options.pattern in OTHER_MODELS:
+        _write_other(app, OTHER_MODELS[options.pattern], currency)
+        return
     found = [item for item in known if _is_wanted(item, options, place)]
-    if not found and options.pattern:
+    listing = Listing(found, _others(options, place), currency, place)
+    if listing.is_empty and options.pattern:
         raise _no_such_model(options)
-    _write_list(app, found, place)
+    _write_list(app, listing)
+    if app.streams.stdout_is_tty and not app.options.json and not app.options.quiet:
+        _explain(app, options, listing)
 
 
 def _settings(app: AppContext, *, is_needed: bool) -> Settings | None:
@@ -118,7 +152,7 @@ def _place_of(settings: Settings | None) -> Place:
 # -- gathering -----------------------------------------------------------------
 
 
-def _listed(app: AppContext, settings: Settings | None, place: Place, *, remote: bool) -> list[Listed]:
+def _listed(app: AppContext, settings: Settings | None, place: Place, *, remote: bool) -> list[render.Listed]:
     """Every model that is known here, and with `remote` those that the service adds.
 
     What the service leaves out stays: its list holds neither vision nor free models.
@@ -129,8 +163,10 @@ def _listed(app: AppContext, settings: Settings | None, place: Place, *, remote:
     return [_as_listed(app, settings, id, place, served) for id in dict.fromkeys(ids)]
 
 
-def _as_listed(app: AppContext, settings: Settings | None, id: str, place: Place, served: list[str] | None) -> Listed:
-    return Listed(
+def _as_listed(
+    app: AppContext, settings: Settings | None, id: str, place: Place, served: list[str] | None
+) -> render.Listed:
+    return render.Listed(
         id,
         find_model(id),
         currency=_currency(settings, place),
@@ -157,7 +193,7 @@ def _served(app: AppContext) -> list[str]:
 # -- choosing ------------------------------------------------------------------
 
 
-def _named(app: AppContext, pattern: str | None, known: Iterable[Listed]) -> Listed | None:
+def _named(app: AppContext, pattern: str | None, known: Iterable[render.Listed]) -> render.Listed | None:
     """The model that an id or an alias names, whatever the filters say."""
     if pattern is None:
         return None
@@ -167,20 +203,32 @@ def _named(app: AppContext, pattern: str | None, known: Iterable[Listed]) -> Lis
     return next((item for item in known if item.id.lower() == wanted), None)
 
 
-def _is_wanted(item: Listed, options: ModelsOptions, place: Place) -> bool:
+def _is_wanted(item: render.Listed, options: ModelsOptions, place: Place) -> bool:
     """Whether an item passes the pattern and every filter; what is unknown passes no filter but the region."""
     if options.pattern and not _matches(item.id, options.pattern.strip().lower()):
         return False
     model = item.model
     if model is None:
-        return not (options.vision or options.thinking or options.in_plan or options.free)
+        return not options.has_filters
     return (
         (place is Place.ANY or place.value in model.regions)
-        and (not options.vision or can_see(model))
+        and (not options.vision or render.can_see(model))
         and (not options.thinking or model.thinking is not None)
         and (not options.in_plan or model.in_plan)
         and (not options.free or (model.price is not None and model.price.output == 0))
     )
+
+
+def _others(options: ModelsOptions, place: Place) -> list[OtherModel]:
+    """The models that do not chat: all of them on request, else those that a pattern finds."""
+    if options.has_filters or not (options.others or options.pattern):
+        return []
+    pattern = (options.pattern or "").strip().lower()
+    return [
+        model
+        for model in OTHER_MODELS.values()
+        if (place is Place.ANY or place.value in model.regions) and (not pattern or _matches(model.id, pattern))
+    ]
 
 
 def _matches(id: str, pattern: str) -> bool:
@@ -199,51 +247,81 @@ def _no_such_model(options: ModelsOptions) -> UsageError:
 # -- writing -------------------------------------------------------------------
 
 
-def _write_one(app: AppContext, item: Listed) -> None:
+def _write_one(app: AppContext, item: render.Listed) -> None:
     if app.options.json:
-        app.streams.write_json({"schema_version": SCHEMA_VERSION, **_prices(item.currency), **document(item)})
+        head = {"schema_version": render.SCHEMA_VERSION, **_prices(item.currency)}
+        app.streams.write_json({**head, **render.document(item)})
         return
-    lines = [item.id] if app.options.quiet else paragraph(item, as_of=PRICES_AS_OF)
+    lines = [item.id] if app.options.quiet else render.paragraph(item, as_of=PRICES_AS_OF)
     for line in lines:
         app.streams.write_line(line)
 
 
-def _write_list(app: AppContext, found: list[Listed], place: Place) -> None:
-    """JSON; ids alone with `--quiet`; a table on a terminal; values between tabs in a pipe."""
-    streams = app.streams
+def _write_other(app: AppContext, model: OtherModel, currency: str | None) -> None:
     if app.options.json:
-        currency = found[0].currency if found else None
-        documents = [document(item) for item in found]
-        head = {"schema_version": SCHEMA_VERSION, "region": place.value, **_prices(currency)}
-        streams.write_json({**head, "models": documents})
-    elif app.options.quiet or not streams.stdout_is_tty:
-        for item in found:
-            streams.write_line(item.id if app.options.quiet else "\t".join(fields(item)))
-    elif found:
-        from glmcli.render.columns import columns
+        document = render.other_document(model, currency)
+        app.streams.write_json({"schema_version": render.SCHEMA_VERSION, **_prices(currency), **document})
+        return
+    lines = [model.id] if app.options.quiet else render.other_paragraph(model, currency, as_of=PRICES_AS_OF)
+    for line in lines:
+        app.streams.write_line(line)
 
-        for line in columns(HEADER, [row(item) for item in found], width=streams.width, flexible=len(HEADER) - 1):
-            streams.write_line(line)
-    if not app.options.json:
-        _explain(app, found, place)
+
+def _write_list(app: AppContext, listing: Listing) -> None:
+    """JSON; ids alone with `--quiet`; tables on a terminal; values between tabs in a pipe."""
+    streams, chat, others, currency = app.streams, listing.chat, listing.others, listing.currency
+    if app.options.json:
+        streams.write_json(
+            {
+                "schema_version": render.SCHEMA_VERSION,
+                "region": listing.place.value,
+                **_prices(currency),
+                "models": [render.document(item) for item in chat],
+                "other_models": [render.other_document(model, currency) for model in others],
+            }
+        )
+    elif app.options.quiet:
+        for id in (*(item.id for item in chat), *(model.id for model in others)):
+            streams.write_line(id)
+    elif not streams.stdout_is_tty:
+        for fields in (*map(render.fields, chat), *(render.other_fields(model, currency) for model in others)):
+            streams.write_line("\t".join(fields))
+    else:
+        _write_tables(app, listing)
+
+
+def _write_tables(app: AppContext, listing: Listing) -> None:
+    from glmcli.render.columns import columns
+
+    tables = (
+        (render.HEADER, [render.row(item) for item in listing.chat]),
+        (render.OTHER_HEADER, [render.other_row(model, listing.currency) for model in listing.others]),
+    )
+    shown = [(header, rows) for header, rows in tables if rows]
+    for number, (header, rows) in enumerate(shown):
+        if number:
+            app.streams.write_line()
+        for line in columns(header, rows, width=app.streams.width, flexible=len(header) - 1):
+            app.streams.write_line(line)
 
 
 def _prices(currency: str | None) -> dict[str, object]:
     return {"currency": currency, "prices_as_of": PRICES_AS_OF if currency == "USD" else None}
 
 
-def _explain(app: AppContext, found: list[Listed], place: Place) -> None:
-    """What the table cannot say by itself, for a reader at a terminal."""
-    if not app.streams.stdout_is_tty or app.options.quiet:
+def _explain(app: AppContext, options: ModelsOptions, listing: Listing) -> None:
+    """What the tables cannot say by themselves, for a reader at a terminal."""
+    note, place = app.streams.note, listing.place
+    if listing.is_empty:
+        note("no model known here has all of that; drop a filter, or ask the service with --remote")
         return
-    if not found:
-        app.streams.note("no model known here has all of that; drop a filter, or ask the service with --remote")
-        return
-    if found[0].currency == "CNY":
-        app.streams.note(f"prices of region cn are in CNY and not known here: {CNY_PRICES}")
-    elif found[0].currency == "USD":
-        app.streams.note(f"prices: USD per million tokens, input/output, as of {PRICES_AS_OF}; ? is not known")
+    if listing.currency == "CNY":
+        note(f"prices of region cn are in CNY and not known here: {render.CNY_PRICES}")
+    elif listing.currency == "USD":
+        note(f"prices: USD per million tokens, input/output, as of {PRICES_AS_OF}; ? is not known")
     elsewhere = 0 if place is Place.ANY else sum(place.value not in model.regions for model in MODELS.values())
     if elsewhere:
         other = Region.INTL if place is Place.CN else Region.CN
-        app.streams.note(f"{elsewhere} more in region {other.value} only: glm models --region any")
+        note(f"{elsewhere} more in region {other.value} only: glm models --region any")
+    if not options.others and not options.pattern:
+        note("models for pictures, video, sound and documents: glm models --all")

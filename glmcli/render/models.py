@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from glmcli.api.catalog import PLAN_SERVES, Model, Price, Thinking
+from glmcli.api.othermodels import OtherModel
 
 SCHEMA_VERSION = 1
 UNKNOWN = "?"
@@ -209,3 +210,52 @@ def _price_in_words(listed: Listed, as_of: str) -> str:
         return f"free (as of {as_of})"
     cached = UNKNOWN if price.cached is None else f"{price.cached:.2f}"
     return f"USD per million tokens: {price.input:.2f} in, {cached} cached, {price.output:.2f} out (as of {as_of})"
+
+
+# -- models that do not chat -------------------------------------------------------
+
+
+def other_row(model: OtherModel, currency: str | None) -> tuple[str, ...]:
+    """The cells of the second table, one for each word of `OTHER_HEADER`."""
+    return (model.id, model.makes, model.command, other_price(model, currency))
+
+
+OTHER_HEADER = ("MODEL", "MAKES", "COMMAND", "PRICE")
+
+
+def other_price(model: OtherModel, currency: str | None) -> str:
+    """The public price with its unit."""
+    if model.price is None or currency != "USD":
+        return UNKNOWN
+    return f"{model.price:g} USD per {model.unit}"
+
+
+def other_fields(model: OtherModel, currency: str | None) -> tuple[str, ...]:
+    """As `fields`, with what such a model has not as `?`; the notes say what it makes."""
+    notes = f"{model.makes}, {model.command}, {other_price(model, currency)}"
+    return (model.id, *[UNKNOWN] * (len(HEADER)), notes)
+
+
+def other_paragraph(model: OtherModel, currency: str | None, *, as_of: str) -> list[str]:
+    """One such model in full."""
+    price = other_price(model, currency)
+    return [
+        model.id,
+        f"  makes    {model.makes}",
+        f"  command  {model.command} -m {model.id}",
+        f"  price    {price}" + (f" (as of {as_of})" if price != UNKNOWN else ""),
+        f"  regions  {', '.join(model.regions)}",
+    ]
+
+
+def other_document(model: OtherModel, currency: str | None) -> dict[str, object]:
+    """One such model as JSON."""
+    price = model.price if currency == "USD" else None
+    return {
+        "id": model.id,
+        "makes": model.makes,
+        "command": model.command,
+        "price": price,
+        "unit": model.unit if price is not None else None,
+        "regions": list(model.regions),
+    }
