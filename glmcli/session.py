@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from glmcli.toolbox import Toolbox
 
 WireMessage = dict[str, Any]
+_PLURALS = {"image": "pictures", "video": "video", "file": "documents", "audio": "recordings"}
 
 
 @dataclass(slots=True)
@@ -283,7 +284,7 @@ class Session:
         blind = [kind for kind in sorted(kinds - {"text"}) if can_read(model, kind) is False]
         if blind and self.app.target.base_url is None:
             seeing = seeing_model(self.app.target.provider)
-            self.app.streams.note(f"glm: {model} cannot read a {blind[0]}; asking {seeing}")
+            self.app.streams.note(f"glm: {model} cannot read {_PLURALS[blind[0]]}; asking {seeing}")
             self.change(model=seeing)
 
     # -- keeping -------------------------------------------------------------------

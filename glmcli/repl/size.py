@@ -31,8 +31,8 @@ def tokens_in(text: str) -> int:
 def about_tokens(session: Session) -> int:
     """Tokens of all messages and the system message, estimated."""
     texts = [json.dumps(message, ensure_ascii=False, default=str) for message in session.messages]
-    question = session.unanswered or ""
-    return sum(tokens_in(text) + _TOKENS_PER_MESSAGE for text in (*texts, session.setup.options.system or "", question))
+    texts += [text for text in (session.setup.options.system, session.unanswered) if text]
+    return sum(tokens_in(text) + _TOKENS_PER_MESSAGE for text in texts)
 
 
 def counted_tokens(session: Session) -> int | None:
