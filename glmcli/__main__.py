@@ -39,11 +39,38 @@ def _run(argv: list[str]) -> int:
 def _run_command(argv: list[str]) -> int:
     import gc
 
+    if sys.getfilesystemencoding() == "ascii":
+        _start_again_in_utf8(argv)
+    _hold_standard_places()
+
     gc.disable()  # a tenth of the imports' time; `cli` switches it on again after the last one
     from glmcli.cli import run
 
     _end_on_signals()
     return run(argv)
+
+
+def _start_again_in_utf8(argv: list[str]) -> None:
+    """Become a process that can read what was typed: under `LC_ALL=C PYTHONUTF8=0` arguments are torn bytes."""
+    import os
+
+    if sys.executable and os.name == "posix":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "glmcli", *argv])  # noqa: S606  # ourselves
+
+
+def _hold_standard_places() -> None:
+    """Put /dev/null where the parent closed a standard stream.
+
+    The next file or socket would take its number, and the errors of a child would be written into it.
+    """
+    import os
+
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+            os.set_inheritable(number, True)
 
 
 def _end_on_signals() -> None:
@@ -83,9 +110,19 @@ def _leave(code: int) -> None:
         except (AttributeError, ValueError):
             pass  # closed by the parent
         except OSError as error:
-            code = code or 1
-            os.write(2, f"glm: cannot write the output: {error.strerror}\n".encode())
+            if stream is sys.stdout and code == 0:  # else the failure was told already
+                code = 1
+                _tell(f"glm: cannot write the output: {error.strerror}\n")
     os._exit(code)
+
+
+def _tell(line: str) -> None:
+    """Write to the standard error stream, if it takes anything."""
+    import os
+    from contextlib import suppress
+
+    with suppress(OSError):
+        os.write(2, line.encode())
 
 
 if __name__ == "__main__":

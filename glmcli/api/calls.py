@@ -36,7 +36,8 @@ class JsonBody(NamedTuple):
     def encode(self) -> bytes:
         import json
 
-        return json.dumps(self.value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        # Half of a surrogate pair becomes `\ud83d`, which is what JSON calls it.
+        return json.dumps(self.value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
     def length(self) -> int:
         return len(self.encode())

@@ -56,7 +56,7 @@ class JsonFilesBody:
         self._files: list[FileText] = []
         self._mark = token_hex(16)  # no text of a user is this
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=self._place)
-        self._texts = [part.encode("utf-8", "surrogatepass") for part in text.split(f'"{self._mark}"')]
+        self._texts = [part.encode("utf-8", "backslashreplace") for part in text.split(f'"{self._mark}"')]
 
     def _place(self, value: object) -> str:
         if not isinstance(value, FileText):

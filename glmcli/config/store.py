@@ -71,10 +71,20 @@ def find_directory_file(cwd: Path) -> DirectoryFile | None:
     """The nearest `.glm.toml` in `cwd` or above it. Raises ConfigError when it is broken."""
     for folder in (cwd, *cwd.parents):
         path = folder / DIRECTORY_FILE
+        if not _is_reachable(path):
+            continue
         text = _read_text(path)
         if text is not None:
             return parse_directory_file(text, path)
     return None
+
+
+def _is_reachable(path: Path) -> bool:
+    """Whether there is such a file; not in a folder that is closed to us, as after `sudo -u`."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def parse_directory_file(text: str, path: Path) -> DirectoryFile:

@@ -19,7 +19,7 @@ def read_settings(path: Path) -> str | None:
     with _as_config_error("read", path):
         try:
             data = path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
     try:
         return data.decode("utf-8")
