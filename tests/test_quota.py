@@ -284,6 +284,12 @@ def test_what_is_no_list_is_told(body: bytes) -> None:
     assert wrong.value.is_foreign
 
 
+def test_a_refusal_in_a_200_is_a_refusal() -> None:
+    """A gateway that answers 200 to everything is still understood."""
+    with pytest.raises(KeyRefused):
+        Models(Answering(b'{"error":{"code":"1000","message":"Authentication Failed"}}')).list()
+
+
 def test_entries_without_an_id_are_left_out() -> None:
     """The rest of the list is good."""
     assert [model.id for model in models_from_json({"data": [{"id": "glm-5.3"}, {}, "?", {"id": None}]})] == ["glm-5.3"]

@@ -80,7 +80,8 @@ TEXTS: dict[str, str] = {
     "list; using one here is at your own risk. Policy: {page}. Without that risk: pay as you "
     "go (--auth-choice {metered}-api-key).",
     "onboard.command": "The same without questions:\n  {command}",
-    "onboard.next": 'Try it: glm {selection}chat "hello"   Coding tools: glm connect --list',
+    "onboard.next": 'Try it: glm {selection}chat "hello"',
+    "onboard.tools": "Coding tools here: {names}. Set one up with: glm {selection}connect {first}",
     "onboard.unproven": "Whether {provider} pays was not tried; one tiny request tries it: add --probe",
     "onboard.shadows": "Set in this shell, and stronger than the profile: {names}",
     # -- the wizard

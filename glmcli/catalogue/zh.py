@@ -80,7 +80,8 @@ TEXTS: dict[str, str] = {
     "不在其中，使用风险自负。政策：{page}。若要避免风险，可按量付费（--auth-choice "
     "{metered}-api-key）。",
     "onboard.command": "无需提问的等价命令：\n  {command}",
-    "onboard.next": '试一试：glm {selection}chat "你好"   编程工具：glm connect --list',
+    "onboard.next": '试一试：glm {selection}chat "你好"',
+    "onboard.tools": "本机的编程工具：{names}。设置方法：glm {selection}connect {first}",
     "onboard.unproven": "尚未验证 {provider} 能否付费；加上 --probe 可用一次极小的请求验证",
     "onboard.shadows": "当前 shell 中已设置且优先于配置：{names}",
     # -- the wizard

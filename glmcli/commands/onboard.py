@@ -184,3 +184,16 @@ def _tell(app: AppContext, answers: Answers, kept: Kept, *, with_command: bool) 
         app.streams.note(text("onboard.command", app.language, command=equivalent_command(kept.profile)))
     selection = "" if kept.is_default else f"-p {kept.profile.name} "
     app.streams.note(text("onboard.next", app.language, selection=selection))
+    tools = _tools_to_connect(app) if with_command else []
+    if tools:
+        names = ", ".join(tools)
+        app.streams.note(text("onboard.tools", app.language, names=names, selection=selection, first=tools[0]))
+
+
+def _tools_to_connect(app: AppContext) -> list[str]:
+    """Coding tools that are installed here and talk to no service yet."""
+    from glmcli.config.paths import user_home
+    from glmcli.integrations.detect import detect_tools
+
+    states = detect_tools(app.environ, user_home(app.environ))
+    return [state.name for state in states if state.is_installed and state.status == "not set up"]

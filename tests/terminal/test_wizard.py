@@ -332,6 +332,20 @@ def test_a_variable_is_offered_and_referred_to(start: Start, home: Path) -> None
     assert config(home)["profiles"]["default"]["key"] == "env:ZAI_CODING_API_KEY"
 
 
+def test_coding_tools_that_are_here_are_named(start: Start, tmp_path: Path) -> None:
+    """With the command that sets one up; nothing is set up unasked."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "claude").write_text("#!/bin/sh\n")
+    (folder / "claude").chmod(0o755)
+    path = f"{folder}:{os.environ['PATH']}"
+    terminal = start("--auth-choice", "zai-coding", "-m", "glm-5.3", columns=160, env={"PATH": path})
+    terminal.wait_for(KEY)
+    terminal.enter(ACCOUNTS["zai-coding"].key)
+    assert terminal.wait_for_end() == 0
+    assert "glm connect claude-code" in terminal.text
+
+
 # -- the terminal ------------------------------------------------------------------
 
 

@@ -49,6 +49,11 @@ def models_from_json(body: object) -> list[ListedModel]:
 
     Raises ServiceError when the reply has no list under `data`; what it says instead is told.
     """
+    from glmcli.api.faults import error_in_body
+
+    error = error_in_body(body, status=200)
+    if error is not None:
+        raise error
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, list):
         from glmcli.api.faults import error_in_body
