@@ -6,7 +6,7 @@ are asked; `--via` overrides that.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from glmcli.api.endpoints import Plan, Service, Via
 from glmcli.errors import ServiceError
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from glmcli.context import AppContext
+
+T = TypeVar("T")
 
 _WORDS = {
     Via.GENERAL: "the general endpoint, which bills the balance",
@@ -47,6 +49,27 @@ def explained(app: AppContext, route: Via, error: ServiceError) -> ServiceError:
     if error.code == "1113" and route is not Via.MCP and app.target.provider.plan is Plan.CODING:
         error.message += f"; without --via {route.value} the plan's own MCP server answers"
     return error
+
+
+def patiently(app: AppContext, attempt: Callable[[], T]) -> T:
+    """Repeat what is worth repeating among refusals inside of answers with HTTP 200.
+
+    An MCP server words them so; the client repeats only what it can see. `--wait` counts here, too.
+    """
+    from glmcli.api.retry import RetryPolicy
+
+    policy = RetryPolicy(max_retries=app.settings.max_retries.value, wait_for_reset=app.options.wait, now=app.now)
+    count = 0
+    while True:
+        count += 1
+        try:
+            return attempt()
+        except ServiceError as error:
+            delay = policy.delay(error, count) if error.http_status is None else None
+            if delay is None:
+                raise
+            app.streams.note(f"glm: {error.message}; trying again in {delay:.1f} s (attempt {count + 1})")
+            app.sleep(delay)
 
 
 def once(tell: Callable[[str], None]) -> Callable[[str], None]:

@@ -13,6 +13,8 @@ import pytest
 from glmcli.api.calls import Call, JsonBody, OpenReply, Reply
 from glmcli.api.resources.mcp import McpServer, Tool, decoded, refusal
 from glmcli.errors import ExitCode, GlmError, KeyRefused, ServiceError, StreamCut
+from glmcli.sandbox.app import Sandbox
+from glmcli.sandbox.exchange import Request, Response
 from tests.harness import Changes, Glm, ScriptedServer
 
 TOOLS = {"tools": [{"name": "web_search_prime", "inputSchema": {"properties": {"search_query": {}}}}]}
@@ -302,6 +304,53 @@ def test_a_wrong_key_is_a_wrong_key(glm: Glm, server: ScriptedServer) -> None:
     """401 at the first message."""
     env = {"ZAI_API_KEY": None, "ZAI_CODING_API_KEY": "feedfacefeedfacefeedfacefeedface.TESTKEYneverShown"}
     assert glm("search", "rust", env=env).exit_code == ExitCode.AUTH
+
+
+class Refusing(Sandbox):
+    """Answers the first call of a tool with a refusal inside of HTTP 200."""
+
+    refusal = ""
+
+    def answer(self, request: Request) -> Response:
+        message = request.parsed
+        if not self.refusal or message["method"] != "tools/call":
+            return super().answer(request)
+        text, self.refusal = self.refusal, ""
+        result = {"isError": True, "content": [{"type": "text", "text": f"MCP error -429: {text}"}]}
+        return Response.json({"jsonrpc": "2.0", "id": message["id"], "result": result})
+
+
+class TestRefusedOnce:
+    """Refusals that the client does not see, because they come with HTTP 200."""
+
+    @pytest.fixture
+    def sandbox(self) -> Refusing:
+        return Refusing()
+
+    @pytest.mark.parametrize(
+        ("refusal", "argv"),
+        [
+            ('{"error":{"code":"1302","message":"Rate limit reached"}}', []),
+            ('{"error":{"code":"1310","message":"Your limit will reset at 2020-01-01 00:00:00"}}', ["--wait"]),
+        ],
+        ids=["rate limit", "window with --wait"],
+    )
+    def test_repeated_as_any_other(
+        self, glm: Glm, server: ScriptedServer, sandbox: Refusing, monkeypatch: Any, refusal: str, argv: list[str]
+    ) -> None:
+        """After the usual pause, and told."""
+        slept: list[float] = []
+        monkeypatch.setattr("time.sleep", slept.append)
+        sandbox.refusal = refusal
+        found = glm("search", "rust", "--urls-only", *argv, env=_plan(server))
+        assert (found.exit_code, len(found.stdout.splitlines())) == (0, 10)
+        assert "trying again" in found.stderr
+        assert slept
+
+    def test_not_without_wait(self, glm: Glm, server: ScriptedServer, sandbox: Refusing) -> None:
+        """A window that is used up is a failure unless somebody wants to wait."""
+        sandbox.refusal = '{"error":{"code":"1310","message":"Your limit will reset at 2020-01-01 00:00:00"}}'
+        assert glm("search", "rust", env=_plan(server)).exit_code == ExitCode.LIMIT
 
 
 @pytest.mark.parametrize("fault", ["1302x1", "500x1", "utf8"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from glmcli.api.resources.reader import Page, page_from_json, page_from_text, pa
 from glmcli.errors import ExitCode, ServiceError
 from glmcli.render.pages import content
 from glmcli.sandbox.app import Sandbox
-from tests.harness import Changes, Glm, ScriptedServer
+from tests.harness import Changes, Glm, GlmProcess, ScriptedServer
 
 A, B, EMPTY = "https://example.com/a", "https://example.com/b", "https://example.com/empty"
 
@@ -167,6 +169,39 @@ class TestAtOnce:
         urls = [f"https://example.com/{number}" for number in range(7)]
         result = glm("read", *urls, "--jobs", "3", "--jsonl")
         assert (result.exit_code, [page["url"] for page in result.lines]) == (0, urls)
+
+
+class Silent(Sandbox):
+    """Answers the first request and no other."""
+
+    def __init__(self) -> None:
+        super().__init__(stall_seconds=60)
+        self.is_first = True
+
+    def __call__(self, environ, start_response):  # type: ignore[no-untyped-def]  # the signature of WSGI
+        self.fault, self.is_first = (None if self.is_first else "stall"), False
+        return super().__call__(environ, start_response)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+class TestInterrupted:
+    """Ctrl-C while several pages are on their way."""
+
+    @pytest.fixture
+    def sandbox(self) -> Sandbox:
+        return Silent()
+
+    def test_ctrl_c(self, glm_process: GlmProcess, server: ScriptedServer) -> None:
+        """What came is kept, and nobody waits for the rest."""
+        urls = [f"https://example.com/{number}" for number in range(6)]
+        process = glm_process.start("read", *urls, "--jsonl")
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        while len(server.requests) < 5:
+            threading.Event().wait(0.01)
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=20)
+        assert (first["url"], rest, process.returncode) == (urls[0], b"", ExitCode.INTERRUPTED)
 
 
 @pytest.mark.parametrize("route", ["general", "mcp"])

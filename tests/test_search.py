@@ -174,6 +174,13 @@ def test_a_plan_searches_by_its_own_server(glm: Glm, server: ScriptedServer) -> 
     }
 
 
+def test_a_plan_in_china(glm: Glm, server: ScriptedServer) -> None:
+    """The same server below the origin of BigModel; no engine, no intent."""
+    result = glm("search", "量子计算", "-n", "1", env=plan(server, "zhipu-coding", "zhipu-coding"))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert server.last.json["params"]["arguments"] == {"search_query": "量子计算"}
+
+
 def test_both_routes_give_the_same_output(glm: Glm, server: ScriptedServer) -> None:
     """Text, Markdown, lines and addresses, to the byte; JSON but for the route."""
     for form in ([], ["--markdown"], ["--jsonl"], ["--urls-only"]):
@@ -399,6 +406,24 @@ def test_json_lines_and_addresses(glm: Glm, server: ScriptedServer) -> None:
 def test_markdown(result: SearchResult, text: str) -> None:
     """A numbered list that reads as Markdown whatever the titles hold."""
     assert markdown(1, result) == text
+
+
+@pytest.mark.parametrize(
+    ("url", "printed"),
+    [
+        ("https://a.example/x?y=1&z=2#w", "https://a.example/x?y=1&z=2#w\n"),
+        ('https://a.example/it\'s "here"\\', "https://a.example/it%27s%20%22here%22%5C\n"),
+        ("https://a.example/\n--output=x", "https://a.example/%0A--output=x\n"),
+        ("--output=/etc/x", ""),
+        ("javascript:alert(1)", ""),
+        ("", ""),
+    ],
+    ids=["usual", "quotes", "two lines", "an option", "a script", "nothing"],
+)
+def test_addresses_are_safe_for_other_programs(glm: Glm, server: ScriptedServer, url: str, printed: str) -> None:
+    """Whoever made a page chose its address: for `xargs` each is one word, and none is an option."""
+    server.script("POST", "/web_search", json={"search_result": [{"link": url, "title": "t"}]})
+    assert glm("search", "rust", "--urls-only").stdout == printed
 
 
 def test_nothing_found(glm: Glm, server: ScriptedServer) -> None:

@@ -255,9 +255,11 @@ def _reader(app: AppContext, options: ReadOptions, route: Via) -> Reader | PlanR
 def _pages(app: AppContext, options: ReadOptions, reader: Reader | PlanReader) -> Iterator[tuple[str, Page | GlmError]]:
     """Each address with its page or what went wrong, in order, as soon as it and those before it are there."""
 
+    from glmcli.web import patiently
+
     def one(url: str) -> Page | GlmError:
         try:
-            page = reader.read(options.request(url))
+            page = patiently(app, lambda: reader.read(options.request(url)))
         except GlmError as error:
             return _named(error, url)
         return page if page.content.strip() else _empty(url)
@@ -352,7 +354,9 @@ class _Writer:
         if target is not None:
             _write_file(target, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
         elif self._options.as_lines:
-            self._app.streams.write(json.dumps(value, ensure_ascii=False) + "\n")
+            streams = self._app.streams
+            write = streams.write_harmless if streams.stdout_is_tty else streams.write
+            write(json.dumps(value, ensure_ascii=False) + "\n")
         else:
             self._app.streams.write_json(value)
 

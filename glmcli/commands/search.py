@@ -153,14 +153,14 @@ def search(
 def run(app: AppContext, options: SearchOptions) -> None:
     """Search by the route of the profile and write what was found."""
     from glmcli.api.resources.web_search import check
-    from glmcli.web import explained, route_of, tell_route
+    from glmcli.web import explained, patiently, route_of, tell_route
 
     route = route_of(app)
     request = _request(app, options, route)
     check(request)
     tell_route(app, route)
     try:
-        answer = _found(app, route, request)
+        answer = patiently(app, lambda: _found(app, route, request))
     except ServiceError as error:
         raise explained(app, route, error) from error
     _write(app, options, request, route, answer.first(options.count))
@@ -276,24 +276,25 @@ def _found(app: AppContext, route: Via, request: SearchRequest) -> SearchAnswer:
 
 
 def _write(app: AppContext, options: SearchOptions, request: SearchRequest, route: Via, answer: SearchAnswer) -> None:
-    from glmcli.render.results import document, markdown
+    from glmcli.render.results import address, document, markdown
 
     streams = app.streams
+    write = streams.write_harmless if streams.stdout_is_tty else streams.write
     results = answer.results
     if options.form is Form.JSONL:
         import json
 
         for result in results:
-            streams.write(json.dumps(document(result), ensure_ascii=False) + "\n")
+            write(json.dumps(document(result), ensure_ascii=False) + "\n")
     elif app.options.json:
         streams.write_json(_document(request, route, answer))
         return
     elif options.form is Form.URLS:
-        for url in dict.fromkeys(result.url for result in results if result.url):
-            streams.write_line(url)
+        for url in dict.fromkeys(map(address, results)):
+            if url is not None:
+                streams.write_line(url)
     elif options.form is Form.MARKDOWN:
-        text = "\n".join(markdown(number, result) for number, result in enumerate(results, 1))
-        (streams.write_harmless if streams.stdout_is_tty else streams.write)(text)
+        write("\n".join(markdown(number, result) for number, result in enumerate(results, 1)))
     else:
         _write_text(app, answer)
     if not results:

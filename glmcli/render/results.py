@@ -37,6 +37,16 @@ def origin(result: SearchResult, *, separator: str = " · ") -> str:
     return separator.join(part for part in (result.site, result.date) if part)
 
 
+def address(result: SearchResult) -> str | None:
+    """The address for another program: one word for `xargs`, and never an option of that program.
+
+    Whoever made the page chose it, so it is not trusted. None when it is no web address.
+    """
+    if not re.match(r"https?://", result.url, re.IGNORECASE):
+        return None
+    return re.sub(r"[\s\x00-\x20'\"\\]", lambda found: f"%{ord(found[0]) & 0xFF:02X}", result.url.strip())
+
+
 def name(result: SearchResult) -> str:
     """What a result is called; an address has to do where there is no title."""
     return _one_line(result.title) or result.url or "(untitled)"
