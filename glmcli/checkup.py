@@ -203,7 +203,12 @@ def _users_of(name: str) -> str:
 
 def check_files(app: AppContext, config: Config | None) -> Iterator[Check]:
     """Our files: where, whether they can be used, and who may read them."""
-    paths, language = app.paths, app.language
+    language = app.language
+    try:
+        paths = app.paths
+    except GlmError as error:
+        yield Check(FILES, "folders", Level.BAD, error.message, error.hint)
+        return
     if config is not None:
         key = "doctor.profiles" if config.exists else "doctor.no_file"
         message = text(key, language, path=paths.config_file, count=len(config.profiles))
@@ -217,7 +222,10 @@ def check_files(app: AppContext, config: Config | None) -> Iterator[Check]:
 
 def private_files(app: AppContext) -> list[tuple[Path, int]]:
     """The files and folders that nobody else may read, with the mode that they should have."""
-    paths = app.paths
+    try:
+        paths = app.paths
+    except GlmError:
+        return []
     folders = dict.fromkeys((paths.config_dir, paths.data_dir))
     files = (paths.config_file, paths.credentials_file, paths.history_file)
     return [*((folder, 0o700) for folder in folders), *((file, 0o600) for file in files)]
@@ -237,7 +245,7 @@ def is_open(path: Path, mode: int) -> bool:
 
 def _history(app: AppContext) -> Check:
     path, language = app.paths.history_file, app.language
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110  # `Path.exists` raises where a folder is closed to us
         return Check(FILES, "history.db", Level.OK, text("doctor.no_file", language, path=path))
     try:
         count = app.history.count()

@@ -100,6 +100,7 @@ def show(
 
 def run_show(app: AppContext, name: str | None) -> None:
     """Print what a command with this profile would work with; the key by its place alone."""
+    from glmcli.checkup import rows as setting_rows
     from glmcli.config.resolve import key_candidates, resolve
 
     options = app.options if name is None else replace(app.options, profile=name)
@@ -107,28 +108,11 @@ def run_show(app: AppContext, name: str | None) -> None:
     for warning in settings.warnings:
         app.streams.note(f"glm: {warning}")
     candidates = key_candidates(settings, options, app.environ)
-    rows = [*_rows(settings), ("key", *_key_row(app, settings, candidates))]
+    rows = [*setting_rows(settings), ("key", *_key_row(app, settings, candidates))]
     if app.options.json:
         app.streams.write_json({key: {"value": value, "source": source} for key, value, source in rows})
         return
     _write_columns(app, [(key, _shown(value), f"({source})") for key, value, source in rows])
-
-
-def _rows(settings: Settings) -> list[tuple[str, object, str]]:
-    named = [
-        ("profile", settings.profile.value, settings.profile.source),
-        ("provider", settings.provider.value.name, settings.provider.source),
-        ("protocol", str(settings.protocol.value), settings.protocol.source),
-        ("origin", settings.origin.value, settings.origin.source),
-        ("base_url", settings.base_url.value, settings.base_url.source),
-        ("model", settings.model.value, settings.model.source),
-        ("auth", settings.auth.value, settings.auth.source),
-        ("timeout", settings.timeout_seconds.value, settings.timeout_seconds.source),
-        ("max_retries", settings.max_retries.value, settings.max_retries.source),
-        ("no_log", settings.no_log.value, settings.no_log.source),
-    ]
-    chat = [(f"chat.{key}", item.value, item.source) for key, item in settings.chat.items()]
-    return [*named, *chat]
 
 
 def _key_row(app: AppContext, settings: Settings, candidates: Sequence[KeyCandidate]) -> tuple[str, str]:
