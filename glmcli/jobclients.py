@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from glmcli.api.calls import Caller
 from glmcli.api.endpoints import PROVIDERS, Service, Target, Via, normalise_base_url
+from glmcli.api.resources.agents import EFFECTS, TASK_KIND, retrieve_result
 from glmcli.api.resources.async_results import AsyncResults, JobReply
 from glmcli.context import AppContext
 from glmcli.errors import ConfigError
@@ -32,9 +33,14 @@ def _ask_media(caller: Caller, task: Task) -> JobReply:
     return AsyncResults(caller).retrieve(task.remote_id or "")
 
 
+def _ask_agent(caller: Caller, task: Task) -> JobReply:
+    return retrieve_result(caller, task.remote_id or "", agent_id=str(task.request.get("agent_id") or EFFECTS))
+
+
 KINDS: dict[str, Kind] = {
     "image": Kind(Service.MEDIA, _ask_media),
     "video": Kind(Service.MEDIA, _ask_media),
+    TASK_KIND: Kind(Service.AGENTS, _ask_agent),
 }
 
 

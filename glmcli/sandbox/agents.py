@@ -137,7 +137,7 @@ def translated(source: str, target: str) -> str:
     """The text with its language in front of every line that has words; `lose-tags` drops the tags."""
     if "lose-tags" in source:
         source = re.sub(r"</?x\d+/?>", "", source)
-    return re.sub(r"(?m)^([^\w\n]*)(?=\w)", rf"\1[{target}] ", source)
+    return re.sub(r"(?m)^((?:<[^<>\n]*>|[^\w\n<])*)(?=\w)", rf"\1[{target}] ", source)
 
 
 def _check_translation(sandbox: Sandbox, variables: Mapping[str, Any], *, lenient: bool) -> None:
