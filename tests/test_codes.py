@@ -154,16 +154,12 @@ def test_every_entry_is_told_in_both_languages(entry: CodeEntry) -> None:
     assert (entry.words("en"), entry.words("zh")) == (entry.en, entry.zh)
 
 
-#: Commands that advice may name; those of the registry are added as they come.
-PLANNED = {"search", "tokenize"}
-
-
 @pytest.mark.parametrize("entry", EVERY_ENTRY, ids=lambda entry: f"{entry.code or entry.kind}-{entry.http_status}")
 def test_advice_names_commands_that_exist(entry: CodeEntry) -> None:
     """`glm WORD` in an advice is a command, the same one in both languages."""
     named = [re.findall(r"\bglm ([a-z]+)\b(?! wait)", words.advice) for words in (entry.en, entry.zh)]
     for word in named[0]:
-        assert word in PLANNED | set(COMMANDS) or word == "wait"
+        assert word in COMMANDS or word == "wait"
     assert [word for word in named[0] if word != "wait"] == named[1]
 
 

@@ -87,10 +87,10 @@ def test_we_are_more_patient_than_the_service(setting: float, page: int | None, 
     assert patience(setting, page) == seconds
 
 
-def test_a_slow_page_is_waited_for(glm: Glm) -> None:
+def test_a_slow_page_is_waited_for(glm: Glm, server: ScriptedServer) -> None:
     """A page that takes longer than `--timeout` still comes."""
-    env = {"GLM_SANDBOX_FAULT": "slow"}
-    assert glm("--provider", "sandbox", "read", A, "--timeout", "0.1", env=env).exit_code == 0
+    server.sandbox.fault = "slow"
+    assert glm("read", A, "--timeout", "0.1", "--max-retries", "0").exit_code == 0
 
 
 # -- which pages -------------------------------------------------------------------------
