@@ -213,6 +213,11 @@ def _gather(app: AppContext, settings: Settings, key: Secret, scope: Scope) -> E
         providers = _undecided(evidence, settings, providers)
         if not providers or not scope.consent(providers):
             return evidence
+    own = settings.provider.value.name
+    if own in providers and settings.model.value:
+        # The very model that would be used: that another one works is no help to this profile.
+        evidence = prober.ask_completions(evidence, [own], models=[settings.model.value])
+        providers = [name for name in providers if name != own]
     return prober.ask_completions(evidence, providers)
 
 

@@ -83,6 +83,13 @@ def test_without_consent_nothing_is_charged(glm: Glm, server: ScriptedServer) ->
     assert (sent.json["max_tokens"], "zai works." in result.stdout) == (1, True)
 
 
+def test_the_model_of_the_profile_is_tried(glm: Glm, server: ScriptedServer) -> None:
+    """That another model would be answered is no help to this one."""
+    env = {"ZAI_API_KEY": server.keys["zai-flash-only"], "GLM_PROVIDER": "zai-coding"}
+    assert glm("doctor", "--probe", "--json", env=env).json["selected"]["verdict"] == "model_not_included"
+    assert glm("doctor", "--probe", "--json", env={**env, "GLM_MODEL": "glm-5.3-flash"}).json["works"]
+
+
 @pytest.mark.parametrize(
     ("account", "argv", "exit_code"),
     [
@@ -93,6 +100,9 @@ def test_without_consent_nothing_is_charged(glm: Glm, server: ScriptedServer) ->
         pytest.param("zai-empty", ["--probe"], 5, id="no balance"),
         pytest.param("zai", ["--provider", "zai-coding"], 5, id="no plan"),
         pytest.param("zai-window-used-up", ["--provider", "zai-coding"], 6, id="used up"),
+        pytest.param("zai-flash-only", ["--provider", "zai-coding", "--probe"], 5, id="the model is not in the plan"),
+        pytest.param("zai-rate-limited", ["--probe"], 6, id="busy"),
+        pytest.param("zai-fair-use", ["--provider", "zai-coding", "--probe"], 5, id="restricted"),
         pytest.param("nobody", [], 4, id="refused"),
     ],
 )
