@@ -6,17 +6,20 @@ The sandbox answers as the service would; this one misbehaves.
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 
 Answer = bytes | Callable[[socket.socket], None]
 
 
 class RawServer:
-    """Answers each connection with the next of `answers` (the last one again and again)."""
+    """Answers each connection with the next of `answers` (the last one again and again), over TLS if wanted."""
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
+    def __init__(self, answers: Sequence[Answer], *, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._answers = list(answers)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -45,15 +48,19 @@ class RawServer:
             threading.Thread(target=self._answer, args=(connection, answer), daemon=True).start()
 
     def _answer(self, connection: socket.socket, answer: Answer) -> None:
-        with connection:
-            self.requests.append(_read_request(connection))
-            try:
-                if callable(answer):
-                    answer(connection)
-                else:
-                    connection.sendall(answer)
-            except OSError:
-                pass
+        with connection, suppress(OSError):
+            if self._tls is None:
+                self._speak(connection, answer)
+            else:
+                with self._tls.wrap_socket(connection, server_side=True) as secured:
+                    self._speak(secured, answer)
+
+    def _speak(self, connection: socket.socket, answer: Answer) -> None:
+        self.requests.append(_read_request(connection))
+        if callable(answer):
+            answer(connection)
+        else:
+            connection.sendall(answer)
 
 
 def _read_request(connection: socket.socket) -> bytes:

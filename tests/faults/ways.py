@@ -18,7 +18,8 @@ class Way:
 
     `is_online` says that it asks the service, `is_streamed` that the answer
     comes as server-sent events, `has_codes` that a refusal carries one of the
-    business codes (the monitor's do not). `provider` is whose key it takes.
+    business codes (the monitor's do not). `provider` is whose key it takes,
+    `shows_key` that printing it is its purpose.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Way:
     is_streamed: bool = False
     has_codes: bool = False
     provider: str = "zai"
+    shows_key: bool = False
     input: bytes = b""
 
     @property
@@ -65,7 +67,7 @@ WAYS = (
     Way("explain", ("explain", "1113")),
     Way("explain-piped", ("explain",), input=b'{"error":{"code":"1113"}}\r\n'),
     Way("sandbox", ("sandbox", "faults")),
-    Way("env", ("env",)),
+    Way("env", ("env",), shows_key=True),
     Way("exec", ("exec", "--", "true")),
     Way("connect", ("connect", "--list")),
     Way("history", ("history", "list")),
@@ -84,4 +86,5 @@ STREAMED = tuple(way for way in ONLINE if way.is_streamed)
 
 def each(*ways: Way) -> pytest.MarkDecorator:
     """Run a test for every one of the ways."""
-    return pytest.mark.parametrize("way", ways, ids=[way.name for way in ways])
+    marks = {True: [pytest.mark.shows_key], False: []}
+    return pytest.mark.parametrize("way", [pytest.param(way, id=way.name, marks=marks[way.shows_key]) for way in ways])
