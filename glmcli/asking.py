@@ -32,6 +32,8 @@ class ChatOptions:
     user_id: str | None = None
     request_id: str | None = None
     assignments: tuple[str, ...] = ()
+    template: str | None = None
+    variables: tuple[str, ...] = ()
 
 
 def build_request(app: AppContext, options: ChatOptions, messages: list[dict[str, object]]) -> ChatRequest:

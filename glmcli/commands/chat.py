@@ -22,10 +22,12 @@ from glmcli.commands.chat_options import (
     Stop,
     System,
     Temperature,
+    TemplateName,
     Think,
     TopP,
     UserId,
-    read_prompt,
+    Variables,
+    read_question,
 )
 from glmcli.commands.options import command_app, context_of, examples
 from glmcli.context import AppContext
@@ -91,6 +93,7 @@ class ConversationOptions:
         'glm chat "explain this" < main.py',
         'glm chat -a photo.png "what is on the table?"',
         'glm chat -c "and in one sentence?"',
+        "git diff | glm chat --template review",
         "glm --provider sandbox chat hello",
     )
 )
@@ -122,6 +125,8 @@ def chat(
     user_id: UserId = None,
     request_id: RequestId = None,
     assignments: Set = None,
+    template: TemplateName = None,
+    variables: Variables = None,
 ) -> None:
     """Ask a model, or hold a conversation."""
     options = ChatOptions(
@@ -139,6 +144,8 @@ def chat(
         user_id=user_id,
         request_id=request_id,
         assignments=tuple(assignments or ()),
+        template=template,
+        variables=tuple(variables or ()),
     )
     conversation = ConversationOptions(
         attach=tuple(attach or ()),
@@ -161,7 +168,7 @@ def run(app: AppContext, options: ChatOptions, conversation: ConversationOptions
     """Answer one prompt: Markdown on a terminal, exact text in a pipe, one document with `--json`."""
     with ExitStack() as stack:
         words = conversation.attach
-        prompt = read_prompt(app, options.prompt, stdin_is_attached="-" in words, may_be_empty=bool(words))
+        options, prompt = read_question(app, options, attached=words)
         attachments = [_opened(app, word, stack) for word in words]
         session = Session(app, _setup(app, options, conversation), transcript=_transcript(app, conversation))
         if prompt is None or (not prompt and _is_at_terminal(app) and "-" not in words):

@@ -9,6 +9,7 @@ import typer
 from glmcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from glmcli.asking import ChatOptions
     from glmcli.context import AppContext
 
 Prompt = Annotated[
@@ -44,6 +45,31 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="Set another request field; the value is JSON or text.", metavar="KEY=VALUE"),
 ]
+
+TemplateName = Annotated[
+    str | None, typer.Option("--template", help="Ask with a template (see `glm template`).", metavar="NAME")
+]
+Variables = Annotated[
+    list[str] | None, typer.Option("--var", help="Give a variable of the template its value.", metavar="NAME=VALUE")
+]
+
+
+def read_question(
+    app: AppContext, options: ChatOptions, *, attached: tuple[str, ...] = ()
+) -> tuple[ChatOptions, str | None]:
+    """The prompt as `read_prompt` finds it, put into the template, and the options with those of the template."""
+    is_enough = bool(attached) or options.template is not None
+    prompt = read_prompt(app, options.prompt, stdin_is_attached="-" in attached, may_be_empty=is_enough)
+    if options.template is None:
+        if options.variables:
+            raise UsageError("--var needs --template", hint="glm template list")
+        return options, prompt
+    from glmcli.templates import apply_template
+
+    options, prompt = apply_template(app, options.template, options, prompt, options.variables)
+    if not prompt and not attached and not app.streams.stdin_is_tty:
+        raise UsageError("the prompt is empty", hint=f"glm chat --template {options.template} < FILE")
+    return options, prompt
 
 
 def read_prompt(

@@ -16,10 +16,12 @@ from glmcli.commands.chat_options import (
     Stop,
     System,
     Temperature,
+    TemplateName,
     Think,
     TopP,
     UserId,
-    read_prompt,
+    Variables,
+    read_question,
 )
 from glmcli.commands.options import command_app, context_of, examples
 from glmcli.context import AppContext
@@ -52,6 +54,8 @@ def stream(
     user_id: UserId = None,
     request_id: RequestId = None,
     assignments: Set = None,
+    template: TemplateName = None,
+    variables: Variables = None,
 ) -> None:
     """Ask a model and pipe the raw answer as it arrives."""
     options = ChatOptions(
@@ -68,14 +72,16 @@ def stream(
         user_id=user_id,
         request_id=request_id,
         assignments=tuple(assignments or ()),
+        template=template,
+        variables=tuple(variables or ()),
     )
     run(context_of(ctx), options)
 
 
 def run(app: AppContext, options: ChatOptions) -> None:
     """Write the model's bytes to stdout and nothing else."""
-    prompt = read_prompt(app, options.prompt)
-    if prompt is None:
+    options, prompt = read_question(app, options)
+    if not prompt:
         raise UsageError("there is no prompt", hint='glm stream "your question", or pipe it in')
     request = build_request(app, options, [{"role": "user", "content": prompt}])
     batches = chat_resource(app).stream(request, merge=not app.options.json)

@@ -7,7 +7,6 @@ goes through tomlkit, which keeps comments and order.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from glmcli.config.files import LOCK_TIMEOUT_SECONDS, Notice, locked, quiet, repair_modes, write_private
 from glmcli.config.model import CHAT_KEYS, Config, DirectoryFile, FileEnvironment, Profile
 from glmcli.config.schema import KEY_REFERENCE, PROFILE_KEYS, SETTING_KEYS, TOP_KEYS, VERSION, Checker
+from glmcli.config.tomltext import parse_toml
 from glmcli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def load_config(path: Path, *, notice: Notice | None = None) -> Config:
     With `notice`, modes that let others read it are repaired and told.
     Raises ConfigError with path, line and reason.
     """
-    text = _read_text(path)
+    text = read_text(path)
     if text is None:
         return Config(path)
     if notice is not None:
@@ -40,14 +40,14 @@ def load_config(path: Path, *, notice: Notice | None = None) -> Config:
 
 def read_config_text(path: Path) -> str:
     """`config.toml` as it stands, checked; empty when there is none. Raises ConfigError."""
-    text = _read_text(path) or ""
+    text = read_text(path) or ""
     parse_config(text, path)
     return text
 
 
 def parse_config(text: str, path: Path) -> Config:
     """The Config that a text makes; `path` is for messages. Raises ConfigError."""
-    document = _parse_toml(text, path)
+    document = parse_toml(text, path)
     check = Checker(text, path)
     check.keys(document, TOP_KEYS, ())
     _refuse_newer(document.get("version", VERSION), path)
@@ -73,7 +73,7 @@ def find_directory_file(cwd: Path) -> DirectoryFile | None:
         path = folder / DIRECTORY_FILE
         if not _is_reachable(path):
             continue
-        text = _read_text(path)
+        text = read_text(path)
         if text is not None:
             return parse_directory_file(text, path)
     return None
@@ -93,7 +93,7 @@ def parse_directory_file(text: str, path: Path) -> DirectoryFile:
     A key or base URL is among the ignored: a cloned repository must not
     redirect anybody's key.
     """
-    document = _parse_toml(text, path)
+    document = parse_toml(text, path)
     check = Checker(text, path)
     check.keys(document, {"profile": (str,), "chat": (dict,)}, ())
     chat = check.table(document, "chat")
@@ -112,7 +112,7 @@ def environment_with_file(environ: Mapping[str, str], file: Path) -> FileEnviron
     """The environment, completed from a dotenv file. Raises ConfigError."""
     from glmcli.config.dotenv import parse_dotenv
 
-    text = _read_text(file)
+    text = read_text(file)
     if text is None:
         raise ConfigError(f"there is no env file {file}", hint="name an existing file with --env-file")
     return FileEnvironment(environ, parse_dotenv(text, str(file)), str(file))
@@ -122,7 +122,7 @@ def replace_config(path: Path, before: str, after: str, *, notice: Notice = quie
     """Replace the whole text, if it still is `before`. Raises ConfigError; the file is then untouched."""
     parse_config(after, path)
     with locked(path):
-        if (_read_text(path) or "") != before:
+        if (read_text(path) or "") != before:
             raise ConfigError(f"{path} was changed by another glm meanwhile", hint="run: glm config edit")
         write_private(path, after.encode())
     repair_modes(path, notice)
@@ -141,7 +141,7 @@ def edit_config(
     import tomlkit
 
     with locked(path, timeout_seconds=timeout_seconds):
-        before = _read_text(path)
+        before = read_text(path)
         if before is not None:
             parse_config(before, path)
             repair_modes(path, notice)
@@ -178,7 +178,7 @@ def text_of(document: tomlkit.TOMLDocument, *, notice: Notice = quiet) -> str:
     return tomli_w.dumps(meant)
 
 
-def _read_text(path: Path) -> str | None:
+def read_text(path: Path) -> str | None:
     """A file as text, a byte order mark dropped; None when there is none. Raises ConfigError."""
     try:
         if path.exists() and not path.is_file():
@@ -195,32 +195,6 @@ def _read_text(path: Path) -> str | None:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}, line {line}: not UTF-8 text", hint="save the file as UTF-8") from None
-
-
-# "Expected '=' after a key in a key/value pair (at line 3, column 5)"
-_TOML_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
-
-
-def _parse_toml(text: str, path: Path) -> dict[str, object]:
-    import tomllib
-
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"{path}, {_place_and_reason(str(error), text)}",
-            hint=f"mend it in an editor; nothing was changed in {path.name}",
-        ) from None
-
-
-def _place_and_reason(message: str, text: str) -> str:
-    found = _TOML_PLACE.fullmatch(message)
-    if found is None:
-        return message
-    reason = found[1][:1].lower() + found[1][1:]
-    if found[2]:
-        return f"line {found[2]}, column {found[3]}: {reason}"
-    return f"line {len(text.splitlines()) or 1}: {reason} before the end of the file"
 
 
 def _refuse_newer(version: object, path: Path) -> None:
@@ -258,11 +232,11 @@ def _check_key_reference(reference: object, where: tuple[str, ...], check: Check
 
 def load_keys(path: Path, *, notice: Notice = quiet) -> dict[str, str]:
     """The keys of `credentials.toml` by profile. Raises ConfigError, which shows no key."""
-    text = _read_text(path)
+    text = read_text(path)
     if text is None:
         return {}
     repair_modes(path, notice)
-    document = _parse_toml(text, path)
+    document = parse_toml(text, path)
     check = Checker(text, path)
     _refuse_newer(document.get("version", VERSION), path)
     keys = check.table(document, "keys")
