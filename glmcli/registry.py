@@ -64,6 +64,13 @@ COMMANDS: dict[str, CommandEntry] = {
             ("list", "show", "search", "export", "delete"),
         ),
         CommandEntry(
+            "template",
+            "Keep prompts with variables for later use.",
+            "template",
+            "Keep",
+            ("list", "show", "new", "edit"),
+        ),
+        CommandEntry(
             "profile",
             "Manage profiles and their keys.",
             "profile",
