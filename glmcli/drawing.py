@@ -81,7 +81,8 @@ class Drawing:
         if image.url is None:
             assert image.content is not None
             return write_bytes(image.content, place, role="image")
-        return self._jobs.download(self._app.client, ResultFile(image.url, "image"), place)
+        retries = self._app.settings.max_retries.value
+        return self._jobs.download(self._app.client, ResultFile(image.url, "image"), place, max_retries=retries)
 
     def _keep(self, request: ImageRequest, image: Image, place: Place) -> str | None:
         """Remember a picture that is not here; the command that fetches it."""

@@ -49,24 +49,31 @@ class JobClients:
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
-        self._contexts: list[AppContext] = []
+        self._contexts: dict[tuple[str | None, ...], AppContext] = {}
         self._clients: dict[tuple[str | None, ...], Client] = {}
 
     def close(self) -> None:
         """Close what was opened."""
-        for context in self._contexts:
-            context.close()
+        for context in self._contexts.values():
+            if context is not self._app:
+                context.close()
 
     def of(self, task: Task) -> Client:
         """The client for a task. Raises ConfigError when its profile now means another provider."""
         name = (task.provider, task.profile, task.base_url)
         if name not in self._clients:
-            context = self._context(task)
+            context = self.context_of(task)
             self._clients[name] = context.client_for(_target(context, task))
         return self._clients[name]
 
-    def _context(self, task: Task) -> AppContext:
+    def context_of(self, task: Task) -> AppContext:
         """The settings that a task was submitted with, unless the command line says otherwise."""
+        name = (task.provider, task.profile, task.base_url)
+        if name not in self._contexts:
+            self._contexts[name] = self._new_context(task)
+        return self._contexts[name]
+
+    def _new_context(self, task: Task) -> AppContext:
         given = self._app.options
         if given.profile or given.provider or given.base_url:
             return self._app
@@ -77,7 +84,6 @@ class JobClients:
         app = self._app
         context = AppContext(options=options, streams=app.streams, environ=app.environ, cwd=app.cwd)
         context.now, context.sleep = app.now, app.sleep
-        self._contexts.append(context)
         return context
 
 

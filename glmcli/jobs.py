@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glmcli.api.polling import JobState, PollingPolicy
 from glmcli.api.resources.async_results import JobReply, ResultFile, Submission
+from glmcli.config.files import locked
 from glmcli.context import AppContext
 from glmcli.downloads import Downloader, Place, Saved, copy
 from glmcli.errors import (
+    ConfigError,
     GlmError,
     HistoryError,
     Interrupted,
@@ -62,6 +65,8 @@ if TYPE_CHECKING:
 
 #: Failures in a row that a wait survives: the network of a laptop comes and goes.
 _PATIENCE = 5
+#: How long another `glm` may fetch the task that we want to fetch, in seconds.
+_OTHERS_SECONDS = 3600.0
 #: How often the elapsed time is shown anew, in seconds.
 _TICK_SECONDS = 0.5
 
@@ -241,6 +246,8 @@ class Jobs:
         return None if reply.state is JobState.RUNNING else self._ended(task, reply)
 
     def _ended(self, task: Task, reply: JobReply) -> Outcome:
+        if (fresh := self._fresh(task)).status == DONE:
+            return Outcome(fresh)  # another terminal was faster
         body = dict(reply.body)
         if reply.state is JobState.FAILED:
             reason = reply.reason or "no reason was given"
@@ -280,16 +287,29 @@ class Jobs:
 
     # -- fetching ------------------------------------------------------------------
 
-    def fetch(
-        self, task: Task, *, output: str | None = None, force: bool = False, cover: bool = False, again: bool = False
-    ) -> Task:
+    def fetch(self, task: Task, *, output: str | None = None, force: bool = False, cover: bool = False) -> Task:
         """Download the files of a task that succeeded, and remember where they are.
 
-        `again` fetches also what is here already. Raises ResultGone when the
-        address has expired, and what `Downloader.save` raises.
+        What is here already is not fetched again, but to another `output`. Raises ResultGone when
+        the address has expired, and what `Downloader.save` raises.
         """
-        task = self._fresh(task)
-        if task.status == DONE and output is None and not again and all(map(Path.exists, paths_of(task))):
+        with self._alone(task):
+            return self._fetch(self._fresh(task), output, force=force, cover=cover)
+
+    @contextmanager
+    def _alone(self, task: Task) -> Iterator[None]:
+        """Keep a second `glm` from fetching the same task; it finds it done afterwards."""
+        with ExitStack() as stack:
+            lock = self.app.paths.state_dir / "tasks" / (task.id or "unkept")
+            if task.id:
+                with suppress(ConfigError):  # where no lock can be, the file is guarded by its part
+                    stack.enter_context(locked(lock, timeout_seconds=_OTHERS_SECONDS))
+            yield
+            with suppress(OSError):
+                lock.with_name(f"{lock.name}.lock").unlink(missing_ok=True)
+
+    def _fetch(self, task: Task, output: str | None, *, force: bool, cover: bool) -> Task:
+        if task.status == DONE and output is None and all(map(Path.exists, paths_of(task))):
             return task
         if not files_of(task):
             raise UsageError(f"task {name_of(task)} has no files", hint=f"glm tasks show {name_of(task)}")
@@ -314,12 +334,12 @@ class Jobs:
         for file in files_of(task):
             entry: dict[str, object] = {"role": file.role, "url": file.url}
             if file.role != "cover":
-                saved = self.download(self._clients.of(task), file, beside(place, main) if main else place)
+                saved = self._download_of(task, file, beside(place, main) if main else place)
                 main = main or saved.path
                 entry |= facts_of(saved)
             elif cover and main is not None:
                 cover_place = Place(main.parent, f"{main.stem}-cover", overwrite=place.overwrite)
-                entry |= facts_of(self.download(self._clients.of(task), file, cover_place))
+                entry |= facts_of(self._download_of(task, file, cover_place))
             kept.append(entry)
         reply = (task.result or {}).get("reply", {})
         output = str(main) if main else None
@@ -333,10 +353,14 @@ class Jobs:
         if not files:
             raise UsageError(f"task {name_of(task)} has no files", hint=f"glm tasks show {name_of(task)}")
         with TemporaryDirectory(prefix="glm-", dir=self.app.environ.get("TMPDIR")) as folder:
-            saved = self.download(self._clients.of(task), files[0], Place(Path(folder), "result"))
+            saved = self._download_of(task, files[0], Place(Path(folder), "result"))
             copy(saved.path, write)
 
-    def download(self, client: Client, file: ResultFile, place: Place) -> Saved:
+    def _download_of(self, task: Task, file: ResultFile, place: Place) -> Saved:
+        retries = self._clients.context_of(task).settings.max_retries.value
+        return self.download(self._clients.of(task), file, place, max_retries=retries)
+
+    def download(self, client: Client, file: ResultFile, place: Place, *, max_retries: int) -> Saved:
         """Bring one file here, with a bar on a terminal."""
         status = StatusLine(self.app.streams)
 
@@ -346,7 +370,7 @@ class Jobs:
 
         downloader = Downloader(
             client.fetch,
-            max_retries=self.app.settings.max_retries.value,
+            max_retries=max_retries,
             sleep=self.app.sleep,
             on_progress=on_progress,
         )
