@@ -87,12 +87,19 @@ class FoundKey:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A provider that the key may use. `how` is `answer`, `plan`, `key` or `skipped`: what proves it."""
+    """A provider that the key may use. `how` is what proves it: `answer`, `plan`, `key`, `skipped` or `none`.
+
+    `base_url` and `protocol` are those of a compatible service; `meaning` tells
+    the proof where there is no row.
+    """
 
     provider: str
     how: str
     row: Row | None = None
     model: str | None = None
+    base_url: str | None = None
+    protocol: str | None = None
+    meaning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +196,14 @@ def key_lying_around(app: AppContext, profile: Profile | None, providers: Sequen
     """
     own = [PROVIDERS[name].own_variable for name in providers]
     fallbacks = [variable for name in providers for variable in PROVIDERS[name].fallback_variables]
-    found = _of_variables(app, own)
+    found = key_of_variables(app, own)
     if found is None and profile is not None and profile.key and profile.provider in providers:
         found = stored_key(app, profile)
-    return found or _of_variables(app, fallbacks)
+    return found or key_of_variables(app, fallbacks)
 
 
-def _of_variables(app: AppContext, names: Iterable[str | None]) -> FoundKey | None:
+def key_of_variables(app: AppContext, names: Iterable[str | None]) -> FoundKey | None:
+    """The key that these variables hold, to be referred to. Raises ConfigError when they hold different ones."""
     values = {name: app.environ[name].strip() for name in names if name and app.environ.get(name, "").strip()}
     if len(set(values.values())) > 1:
         raise ConfigError(f"several keys are set ({', '.join(values)})", hint="name one of them with --key-env NAME")
@@ -320,7 +328,7 @@ def by_flags(app: AppContext, wish: Wish, name: str) -> Answers:
             hint=f'printf %s "$KEY" | glm onboard --non-interactive --auth-choice {wish.choice} --key-stdin',
         )
     if wish.skip_verify:
-        return Answers(wish, Verified(providers[0], "skipped", model=wish.model), key)
+        return Answers(wish, Verified(providers[0], "skipped", meaning=text("onboard.skipped", app.language)), key)
     return Answers(wish, _verified_by_flags(app, wish, key, providers, before.auth if before else "bearer"), key)
 
 
@@ -399,7 +407,7 @@ def _unpaired(app: AppContext, before: Profile | None, provider: str) -> Iterato
     if before is None or before.key not in ("keyring", "file") or own is None:
         yield
         return
-    if own.region is PROVIDERS[provider].region:
+    if own.region is PROVIDERS[provider].region and "custom" not in (own.name, provider):
         yield
         return
     set_values(app.paths, before.name, {"key": None}, allow_http=True)
@@ -417,8 +425,14 @@ def _profile(
     if before is None or before.provider != verified.provider:
         auth = before.auth if before else "bearer"
         before = Profile(name, verified.provider, auth=auth)
-    model = wish.model or verified.model or before.model
-    return before._replace(model=model, key=reference, keyring_backend=backend, chat={})
+    return before._replace(
+        model=wish.model or verified.model or before.model,
+        key=reference,
+        keyring_backend=backend,
+        base_url=verified.base_url,
+        protocol=verified.protocol or (before.protocol if verified.base_url is None else None),
+        chat={},
+    )
 
 
 def _keep_key(
@@ -495,11 +509,11 @@ def document(app: AppContext, verified: Verified, kept: Kept) -> dict[str, objec
         "is_default": kept.is_default,
         "provider": profile.provider,
         "model": _model(profile),
-        "base_urls": base_urls(app, profile.provider),
+        "base_urls": base_urls(app, profile),
         "key": {"reference": (profile.key or "").partition(":")[0], "place": kept.place},
         "verified": verified.how,
         "verdict": verified.row.verdict.value if verified.row else None,
-        "meaning": verified.row.meaning if verified.row else None,
+        "meaning": verified.row.meaning if verified.row else verified.meaning,
         "changes": list(kept.changes),
         "policy": POLICY_PAGE if PROVIDERS[profile.provider].plan is Plan.CODING else None,
         "command": equivalent_command(profile),
@@ -510,11 +524,13 @@ def _model(profile: Profile) -> str | None:
     return profile.model or PROVIDERS[profile.provider].default_model
 
 
-def base_urls(app: AppContext, provider: str) -> dict[str, str | None]:
+def base_urls(app: AppContext, profile: Profile) -> dict[str, str | None]:
     """The addresses that a profile's calls will use."""
+    if profile.base_url is not None:
+        return {"chat": profile.base_url}
     from glmcli.api.clientenv import client_bases
 
-    target = target_of(app, provider)
+    target = target_of(app, profile.provider)
     bases = client_bases(target)
     return {
         "chat": bases.openai,
@@ -532,9 +548,9 @@ def report(app: AppContext, verified: Verified, kept: Kept) -> list[str]:
     rows = [
         ("provider", f"{profile.provider} ({PROVIDERS[profile.provider].title})"),
         ("model", _model(profile) or "-"),
-        ("chat", base_urls(app, profile.provider)["chat"] or "-"),
+        ("chat", base_urls(app, profile)["chat"] or "-"),
         ("key", kept.place),
-        ("verified", verified.row.meaning if verified.row else text("onboard.skipped", language)),
+        ("verified", verified.row.meaning if verified.row else verified.meaning or ""),
     ]
     width = max(len(name) for name, _ in rows)
     lines = [text("onboard.ready", language, profile=profile.name)]
@@ -545,7 +561,12 @@ def report(app: AppContext, verified: Verified, kept: Kept) -> list[str]:
 
 def equivalent_command(profile: Profile) -> str:
     """The command that makes the same profile without anybody to ask; the key as a variable."""
-    words = ["glm", "onboard", "--non-interactive", "--auth-choice", f"{profile.provider}-api-key"]
+    words = ["glm", "onboard", "--non-interactive"]
+    if profile.base_url:
+        words += ["--base-url", profile.base_url]
+        words += ["--protocol", profile.protocol] if profile.protocol else []
+    else:
+        words += ["--auth-choice", f"{profile.provider}-api-key"]
     kind, _, rest = (profile.key or "").partition(":")
     if kind == "env":
         words += ["--store", "env", "--key-env", rest]

@@ -185,7 +185,7 @@ class Wizard:
     def _verified(self, providers: Sequence[str], key: FoundKey) -> Verified | None:
         """The provider that the key may use; None when another key is needed."""
         if self._wish.skip_verify:
-            return Verified(providers[0], "skipped")
+            return Verified(providers[0], "skipped", meaning=self._say("onboard.skipped"))
         evidence = self._evidence(providers, key)
         decision = decide(evidence, providers, self._wish.regions[0])
         if decision.candidates:

@@ -358,7 +358,10 @@ def test_a_dead_host_ends_with_8(onboard: Onboard, home: Path) -> None:
         (("--auth-choice", "auto", "--key-stdin", "--skip-verify"), 2, "name the provider"),
         (("--auth-choice", "zai", "--key-env", "NO_SUCH"), 4, "NO_SUCH"),
         (("--auth-choice", "zai", "--key-stdin", "--profile", "a b"), 3, "a b"),
-        (("--base-url", "https://router.example", "--key-stdin"), 2, "--base-url URL"),
+        (("--base-url", "https://router.test", "--auth-choice", "zai", "--key-stdin"), 2, "leave one of them out"),
+        (("--base-url", "http://router.test", "--key-stdin"), 3, "plain http"),
+        (("--base-url", "https://router.test"), 4, "--key-env NAME"),
+        (("--provider", "custom", "--key-stdin"), 2, "--base-url URL"),
     ],
     ids=lambda value: " ".join(value).replace(TEST_KEY, "KEY") if isinstance(value, tuple) else None,
 )
@@ -450,6 +453,60 @@ def test_chinese_is_spoken_and_json_keys_stay(onboard: Onboard) -> None:
     assert result.exit_code == 5
     assert "套餐" in result.error["message"]
     assert "--auth-choice zai-coding-api-key" in result.error["hint"]
+
+
+# -- compatible services -----------------------------------------------------------
+
+
+def test_a_compatible_service_is_set_up(glm: Glm, server: ScriptedServer, home: Path) -> None:
+    """Its list of models proves the key; then it answers."""
+    base = f"{server.address}/api/paas/v4"
+    words = ("--base-url", base, "--key-stdin", "--store", "file", "-m", "glm-5.3-flash", "-p", "router")
+    result = glm("onboard", "--non-interactive", *words, "--json", input=server.keys["zai"])
+    assert result.exit_code == 0, result.stderr
+    assert (result.json["provider"], result.json["verified"]) == ("custom", "key")
+    assert result.json["base_urls"] == {"chat": base}
+    assert f"--base-url {base}" in result.json["command"]
+    assert config(home)["profiles"]["router"] == {
+        "provider": "custom",
+        "model": "glm-5.3-flash",
+        "key": "file",
+        "base_url": base,
+    }
+    assert glm("chat", "-p", "router", "hello").exit_code == 0
+
+
+def test_a_compatible_service_without_a_list_is_stored_and_told(glm: Glm, server: ScriptedServer, home: Path) -> None:
+    """404 for the list says nothing of the key."""
+    server.script("GET", "/models", status=404, json={"detail": "Not Found"})
+    words = ("--base-url", f"{server.address}/v1", "--key-stdin", "--store", "file", "-m", "m")
+    result = glm("onboard", "--non-interactive", *words, "--json", input=TEST_KEY)
+    assert (result.exit_code, result.json["verified"]) == (0, "none")
+
+
+@pytest.mark.parametrize(
+    ("flags", "key", "exit_code", "told"),
+    [((), "zai", 2, "glm-5.3-flash"), (("-m", "x"), TEST_KEY, 4, "refused")],
+    ids=["no-model", "bad-key"],
+)
+def test_what_a_compatible_service_lacks_is_told(
+    glm: Glm, server: ScriptedServer, home: Path, flags: tuple[str, ...], key: str, exit_code: int, told: str
+) -> None:
+    """Its models are named; a refused key is not stored."""
+    words = ("--base-url", f"{server.address}/api/paas/v4", "--key-stdin", "--store", "file", *flags)
+    result = glm("onboard", "--non-interactive", *words, input=server.keys.get(key, key))
+    assert (result.exit_code, nothing_is_stored(home)) == (exit_code, True)
+    assert told in result.stderr
+
+
+def test_a_profile_that_leaves_a_compatible_service_forgets_its_address(
+    glm: Glm, onboard: Onboard, server: ScriptedServer, home: Path
+) -> None:
+    """No key of Z.AI goes to the router."""
+    words = ("--base-url", f"{server.address}/api/paas/v4", "--key-stdin", "--store", "file", "-m", "m")
+    glm("onboard", "--non-interactive", *words, input=server.keys["zai"])
+    assert onboard("zai-coding", "zai-coding").exit_code == 0
+    assert config(home)["profiles"]["default"] == {"provider": "zai-coding", "key": "file"}
 
 
 # -- a second run ------------------------------------------------------------------

@@ -83,6 +83,8 @@ TEXTS: dict[str, str] = {
     "onboard.next": 'Try it: glm {selection}chat "hello"',
     "onboard.tools": "Coding tools here: {names}. Set one up with: glm {selection}connect {first}",
     "onboard.unproven": "Whether {provider} pays was not tried; one tiny request tries it: add --probe",
+    "onboard.no_list": "not verified: the service has no list of models to try the key with",
+    "onboard.lists": "The key is accepted; the service lists {count} model(s).",
     "onboard.shadows": "Set in this shell, and stronger than the profile: {names}",
     # -- the wizard
     "wizard.new": "Setting up profile {profile} in {path}",

@@ -83,6 +83,8 @@ TEXTS: dict[str, str] = {
     "onboard.next": '试一试：glm {selection}chat "你好"',
     "onboard.tools": "本机的编程工具：{names}。设置方法：glm {selection}connect {first}",
     "onboard.unproven": "尚未验证 {provider} 能否付费；加上 --probe 可用一次极小的请求验证",
+    "onboard.no_list": "未验证：该服务没有可用于验证 Key 的模型列表",
+    "onboard.lists": "Key 有效；该服务列出了 {count} 个模型。",
     "onboard.shadows": "当前 shell 中已设置且优先于配置：{names}",
     # -- the wizard
     "wizard.new": "正在设置配置 {profile}，文件：{path}",

@@ -25,6 +25,7 @@ _KEY_HELP = "The key itself; better piped in with --key-stdin."
         'printf %s "$KEY" | glm onboard --non-interactive --auth-choice auto --key-stdin',
         "glm onboard --non-interactive --auth-choice zai-coding --store env --key-env ZAI_API_KEY",
         'glm onboard --non-interactive --auth-choice zai-api-key --zai-api-key "$ZAI_API_KEY" -p ci',
+        "glm onboard --base-url https://router.example/v1 --key-env ROUTER_KEY -m glm-5.3 -p router",
     )
 )
 def onboard(
@@ -91,7 +92,7 @@ def onboard(
     }
     given = {provider: key for provider, key in flags.items() if key is not None}
     wish = Wish(
-        choice=_choice(auth_choice or context.options.provider, given),
+        choice=_choice(auth_choice or _provider(context), given),
         region=_one_of("--region", region, ("intl", "cn", "any")),
         flags=_secrets(context, given),
         key_command=key_command,
@@ -102,6 +103,15 @@ def onboard(
         set_default=set_default,
     )
     run(context, wish, non_interactive=non_interactive)
+
+
+def _provider(app: AppContext) -> str | None:
+    """The choice that `--provider` makes; `custom` is made by its address alone."""
+    if app.options.provider != "custom":
+        return app.options.provider
+    if not app.options.base_url:
+        raise UsageError("provider custom needs an address", hint="add --base-url URL")
+    return None
 
 
 def _choice(word: str | None, flags: dict[str, str]) -> str | None:
@@ -143,18 +153,13 @@ def _secrets(app: AppContext, flags: dict[str, str]) -> dict[str, Secret]:
 def run(app: AppContext, wish: Wish, *, non_interactive: bool = False) -> None:
     """Find, verify, store, tell. Raises what is told; nothing is stored then."""
     from glmcli.config.profiles import check_name
-    from glmcli.onboarding import by_flags, keep, profile_name, tell_policy, tell_shadows, tell_unproven
+    from glmcli.onboarding import keep, profile_name, tell_policy, tell_shadows, tell_unproven
 
-    if app.options.base_url:
-        raise UsageError(
-            "onboard sets up Z.AI and BigModel",
-            hint="for another service: glm --base-url URL --key-env NAME chat hello",
-        )
     name = profile_name(app)
     check_name(name)
     before = app.config.profiles.get(name)
     asks = app.prompter.can_ask and not non_interactive
-    answers = _ask(app, wish, name) if asks else by_flags(app, wish, name)
+    answers = _answers(app, wish, name, asks=asks)
     if app.options.dry_run:
         app.streams.note("dry run: nothing was written")
         return
@@ -165,10 +170,19 @@ def run(app: AppContext, wish: Wish, *, non_interactive: bool = False) -> None:
     _tell(app, answers, kept, with_command=asks)
 
 
-def _ask(app: AppContext, wish: Wish, name: str) -> Answers:
-    from glmcli.wizard import Wizard
+def _answers(app: AppContext, wish: Wish, name: str, *, asks: bool) -> Answers:
+    """What to keep: of a compatible service, by questions, or by flags."""
+    if app.options.base_url:
+        from glmcli.compatible import set_up
 
-    return Wizard(app, wish, name).run()
+        return set_up(app, wish, asks=asks)
+    if asks:
+        from glmcli.wizard import Wizard
+
+        return Wizard(app, wish, name).run()
+    from glmcli.onboarding import by_flags
+
+    return by_flags(app, wish, name)
 
 
 def _tell(app: AppContext, answers: Answers, kept: Kept, *, with_command: bool) -> None:

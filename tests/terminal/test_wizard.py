@@ -149,6 +149,20 @@ def test_what_the_command_line_says_is_not_asked(start: Start, home: Path) -> No
     assert config(home)["profiles"]["default"]["model"] == "glm-5.3-flash"
 
 
+def test_a_compatible_service_asks_for_key_and_model(start: Start, home: Path) -> None:
+    """Its own list is offered."""
+    base = f"{os.environ['GLM_ORIGIN_INTL']}/api/paas/v4"
+    terminal = start("--base-url", base)
+    terminal.wait_for(KEY)
+    terminal.paste(ACCOUNTS["zai"].key + "\n")
+    terminal.enter()
+    terminal.wait_for(MODEL)
+    terminal.enter("glm-4.7")
+    assert terminal.wait_for_end() == 0
+    assert config(home)["profiles"]["default"]["base_url"] == base
+    assert config(home)["profiles"]["default"]["model"] == "glm-4.7"
+
+
 def test_chinese_is_spoken(start: Start, home: Path) -> None:
     """By the locale; the answers are the same keys."""
     terminal = start(env={"LANG": "zh_CN.UTF-8"})
