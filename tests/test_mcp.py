@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from glmcli.api.calls import Call, JsonBody, OpenReply, Reply
-from glmcli.api.resources.mcp import McpServer, Tool, decoded, refusal
+from glmcli.api.mcpfaults import refusal
+from glmcli.api.resources.mcp import McpServer, Tool, decoded
 from glmcli.errors import ExitCode, GlmError, KeyRefused, ServiceError, StreamCut
 from glmcli.sandbox.app import Sandbox
 from glmcli.sandbox.exchange import Request, Response
@@ -194,6 +195,14 @@ def test_broken_answers(body: bytes, error: type[GlmError]) -> None:
     """None is taken for a result."""
     with pytest.raises(error):
         McpServer(talking(initialize=[body]), "web_search_prime").tool("x")
+
+
+@pytest.mark.parametrize("id", ['"1"', "null"])
+def test_an_id_may_change_its_type(id: str) -> None:
+    """Or get lost on the way to an error."""
+    body = f'data: {{"jsonrpc":"2.0","id":{id},"error":{{"code":-32000,"message":"no such thing"}}}}\n\n'
+    with pytest.raises(ServiceError, match="no such thing"):
+        McpServer(talking(initialize=[body.encode()]), "web_search_prime").tool("x")
 
 
 NO_BALANCE = 'MCP error -429: {"error":{"code":"1113","message":"Insufficient balance"}}'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import typer
 from glmcli.commands.options import command_app, context_of, examples
 from glmcli.context import AppContext
 from glmcli.errors import ExitCode, GlmError, ServiceError, UsageError
+from glmcli.pagefiles import Targets, write_whole
 
 if TYPE_CHECKING:
     from glmcli.api.endpoints import Via
@@ -162,6 +162,8 @@ def run(app: AppContext, options: ReadOptions) -> None:
 
     route = route_of(app)
     tell_route(app, route)
+    if app.options.dry_run and len(options.urls) > 1:
+        app.streams.note(f"glm: {len(options.urls)} pages are asked for; this is the request for the first")
     writer = _Writer(app, options, route)
     failed: list[GlmError] = []
     for url, outcome in _pages(app, options, _reader(app, options, route)):
@@ -309,7 +311,8 @@ class _Writer:
         self._as_json = app.options.json or options.as_lines
         self._several = len(options.urls) > 1
         self._is_first = True
-        self._targets = _Targets(app, options, ".json" if self._as_json else _ENDINGS[options.format])
+        ending = ".json" if self._as_json else _ENDINGS[options.format]
+        self._targets = Targets(options.output, app.cwd, pages=len(options.urls), ending=ending)
 
     def page(self, url: str, page: Page) -> None:
         """Write a page to its file, or to standard output."""
@@ -320,7 +323,7 @@ class _Writer:
         if self._as_json:
             self._json(document(url, page, self._route.value), target)
         elif target is not None:
-            _write_file(target, text)
+            write_whole(target, text)
         else:
             if self._several:
                 self._app.streams.write_line(("" if self._is_first else "\n") + header(url, page))
@@ -352,52 +355,10 @@ class _Writer:
         import json
 
         if target is not None:
-            _write_file(target, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+            write_whole(target, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
         elif self._options.as_lines:
             streams = self._app.streams
             write = streams.write_harmless if streams.stdout_is_tty else streams.write
             write(json.dumps(value, ensure_ascii=False) + "\n")
         else:
             self._app.streams.write_json(value)
-
-
-class _Targets:
-    """The file of each page: the one named, or one in a folder by the address."""
-
-    def __init__(self, app: AppContext, options: ReadOptions, ending: str) -> None:
-        self._place = None if options.output in (None, STDIN) else app.cwd / str(options.output)
-        self._ending = ending
-        self._taken: set[str] = set()
-        several = len(options.urls) > 1 or str(options.output).endswith(("/", os.sep))
-        self._is_folder = self._place is not None and (several or self._place.is_dir())
-        if self._is_folder and self._place is not None and self._place.exists() and not self._place.is_dir():
-            raise UsageError(f"{options.output} is a file, and {len(options.urls)} pages need a folder")
-
-    def of(self, url: str) -> Path | None:
-        """Where a page goes; None is standard output. No two pages share a file."""
-        if self._place is None or not self._is_folder:
-            return self._place
-        name = stem = _slug(url)
-        number = 1
-        while name in self._taken:
-            number += 1
-            name = f"{stem}-{number}"
-        self._taken.add(name)
-        return self._place / (name + self._ending)
-
-
-def _slug(url: str) -> str:
-    """A file name that tells the address, for any file system."""
-    bare = re.sub(r"^https?://(www\.)?", "", url, flags=re.IGNORECASE).partition("#")[0]
-    return re.sub(r"[^\w.-]+", "-", bare).strip("-.")[:120] or "page"
-
-
-def _write_file(target: Path, content: str) -> None:
-    """Whole or not at all."""
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(content, encoding="utf-8", errors="replace", newline="")
-        temporary.replace(target)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror or error}") from error

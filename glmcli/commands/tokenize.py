@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from glmcli.api.endpoints import Plan, Region
+from glmcli.api.endpoints import Region
 from glmcli.commands.options import command_app, context_of, examples
 from glmcli.context import AppContext
-from glmcli.errors import GlmError, MissingKey, NetworkError, NoProvider, ServiceError, UsageError
-
-if TYPE_CHECKING:
-    from glmcli.api.resources.tokenizer import TokenCount
+from glmcli.counting import Counted, Counter, Item, Wishes
+from glmcli.errors import NoProvider, UsageError
 
 app = command_app()
 
 #: Raised when a key of the JSON output changes its meaning (`docs/json-output.md`).
 SCHEMA_VERSION = 1
 STDIN = "-"
-#: Refusals that mean "not here" rather than "not so": no balance, no such address.
-_NOT_HERE = frozenset({"1113", "1222"})
-_UNKNOWN_MODEL = frozenset({"1211", "1214", "model_not_found"})
 
 Text = Annotated[
     list[str] | None, typer.Argument(help="The text; else standard input.", metavar="TEXT...", show_default=False)
@@ -54,7 +49,7 @@ Set = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class TokenizeOptions:
-    """What is counted, and as which model; `words` are text or, behind `-f`, more files."""
+    """What is counted, and how; `words` are text or, behind `-f`, more files."""
 
     words: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
@@ -62,56 +57,7 @@ class TokenizeOptions:
     tools: str | None = None
     system: str | None = None
     attachments: tuple[str, ...] = ()
-    model: str | None = None
-    offline: bool = False
-    request_id: str | None = None
-    user_id: str | None = None
-    extra: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing to count: a request of these messages and tools."""
-
-    name: str
-    messages: Sequence[Mapping[str, Any]]
-    tools: Sequence[Mapping[str, object]] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing in it; the service refuses that, and the count is known."""
-        return not self.tools and not any(message.get("content") or len(message) > 2 for message in self.messages)
-
-    @property
-    def has_parts(self) -> bool:
-        """Whether pictures, video or documents go along."""
-        return any(isinstance(message.get("content"), list) for message in self.messages)
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """An item with its count; `is_estimate` says that the service did not count it."""
-
-    item: Item
-    tokens: int
-    images: int | None = None
-    videos: int | None = None
-    is_estimate: bool = False
-
-    @property
-    def shown(self) -> str:
-        """The number, marked when it is an estimate."""
-        return f"~{self.tokens}" if self.is_estimate else str(self.tokens)
-
-    def to_json(self) -> dict[str, object]:
-        """The item in `--json`."""
-        return {
-            "name": self.item.name,
-            "tokens": self.tokens,
-            "image_tokens": self.images,
-            "video_tokens": self.videos,
-            "estimate": self.is_estimate,
-        }
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 @app.command(
@@ -146,11 +92,7 @@ def tokenize(
         tools=tools,
         system=system,
         attachments=tuple(attach or ()),
-        model=model,
-        offline=offline,
-        request_id=request_id,
-        user_id=user_id,
-        extra=parse_assignments(assignments or ()),
+        wishes=Wishes(model, offline, request_id, user_id, parse_assignments(assignments or ())),
     )
     run(context_of(ctx), options)
 
@@ -159,9 +101,9 @@ def run(app: AppContext, options: TokenizeOptions) -> None:
     """Count every item and write the numbers; where the service cannot say, an estimate."""
     from glmcli.api.resources.tokenizer import check
 
-    check(options.request_id, options.user_id)
+    check(options.wishes.request_id, options.wishes.user_id)
     items = _items(app, options)
-    counter = _Counter(app, options)
+    counter = Counter(app, options.wishes)
     counted = [counter.count(item) for item in items]
     counter.tell()
     _write(app, counted, counter)
@@ -268,103 +210,10 @@ def _conversation(app: AppContext, options: TokenizeOptions, files: Sequence[str
     return Item(_shown(file), messages, tools)
 
 
-# -- counting ----------------------------------------------------------------------
-
-
-class _Counter:
-    """Asks the service, and estimates once it cannot say."""
-
-    def __init__(self, app: AppContext, options: TokenizeOptions) -> None:
-        self._app = app
-        self._options = options
-        self._reason = "asked for with --offline" if options.offline else None
-        self._asked = options.model  # as long as nobody refuses it
-        #: The model that counted last, and the one that the user is going to ask.
-        self.model: str | None = None
-        self.meant: str | None = None
-
-    @property
-    def reason(self) -> str | None:
-        """Why something was estimated."""
-        return self._reason
-
-    def count(self, item: Item) -> Counted:
-        """The tokens of one item. Raises what the service refuses for other reasons than being out of reach."""
-        if item.is_empty:
-            return Counted(item, 0)
-        if self._reason is None:
-            try:
-                return self._counted(item)
-            except GlmError as error:
-                self._reason = self._why(error)
-                if self._reason is None:
-                    raise
-        return self._estimated(item)
-
-    def tell(self) -> None:
-        """Say on stderr what the number is not."""
-        note = self._app.streams.note
-        if self._reason is not None:
-            note(f"glm: ~ is an estimate made here, not the service's count: {self._reason}")
-        elif self.model is not None and self.meant not in (None, self.model):
-            note(f"glm: counted as {self.model} does; for {self.meant} this is an estimate")
-
-    def _counted(self, item: Item) -> Counted:
-        settings = self._app.settings
-        asked = settings.aliases.get(self._asked, self._asked) if self._asked else None
-        self.meant = asked or self.meant or settings.model.value
-        try:
-            count = self._ask(item, asked or self._usual(item))
-        except ServiceError as error:
-            # Models of GLM-5 are in no list of the tokenizer; their texts can be counted by another's.
-            if asked is None or not asked.startswith("glm-") or error.code not in _UNKNOWN_MODEL:
-                raise
-            self._asked = None
-            count = self._ask(item, self._usual(item))
-        return Counted(item, count.total, count.images, count.videos)
-
-    def _usual(self, item: Item) -> str:
-        """The model of the settings when the tokenizer knows it, else its own default."""
-        from glmcli.api.resources.tokenizer import DEFAULT_MODEL, MODELS, SEEING_MODEL
-
-        if item.has_parts:
-            return SEEING_MODEL
-        model = self._app.settings.model.value
-        known = MODELS[self._app.target.provider.region]
-        is_ours = self._app.target.base_url is None
-        return model if model and (model in known or not is_ours) else DEFAULT_MODEL
-
-    def _ask(self, item: Item, model: str) -> TokenCount:
-        from glmcli.api.resources.tokenizer import Tokenizer, TokenizeRequest
-
-        options = self._options
-        request = TokenizeRequest(
-            model, item.messages, item.tools, options.request_id, options.user_id, extra=options.extra
-        )
-        count = Tokenizer(self._app.client).count(request)
-        self.model = model
-        return count
-
-    def _why(self, error: GlmError) -> str | None:
-        """The reason for an estimate; None when the failure is the answer."""
-        if isinstance(error, NoProvider | MissingKey | NetworkError):
-            return error.message
-        if not isinstance(error, ServiceError) or not (error.code in _NOT_HERE or error.http_status in (404, 405)):
-            return None
-        if error.code == "1113" and self._app.target.provider.plan is Plan.CODING:
-            return f"{error.message} (--via coding may count without balance)"
-        return error.message
-
-    def _estimated(self, item: Item) -> Counted:
-        from glmcli.api.tokens import estimate_request
-
-        return Counted(item, estimate_request(item.messages, item.tools), is_estimate=True)
-
-
 # -- writing -----------------------------------------------------------------------
 
 
-def _write(app: AppContext, counted: Sequence[Counted], counter: _Counter) -> None:
+def _write(app: AppContext, counted: Sequence[Counted], counter: Counter) -> None:
     total = Counted(Item("total", ()), sum(each.tokens for each in counted), is_estimate=_has_estimate(counted))
     if app.options.json:
         app.streams.write_json(_document(counted, total, counter))
@@ -402,7 +251,7 @@ def _write_table(app: AppContext, rows: Sequence[Counted]) -> None:
         app.streams.write_line(f"{row.shown:>{width}}  {row.item.name}")
 
 
-def _document(counted: Sequence[Counted], total: Counted, counter: _Counter) -> dict[str, object]:
+def _document(counted: Sequence[Counted], total: Counted, counter: Counter) -> dict[str, object]:
     return {
         "schema_version": SCHEMA_VERSION,
         "tokens": total.tokens,

@@ -279,5 +279,5 @@ def _charge(sandbox: Sandbox, request: Request) -> str | None:
 
 
 def _error_text(code: str, message: str) -> str:
-    """The form in which the hosted servers quote a refusal of the service."""
+    """A refusal of the service in quotes; the exact form is documented nowhere."""
     return "MCP error -429: " + json.dumps({"error": {"code": code, "message": message}})

@@ -8,8 +8,8 @@ like a refused key.
 
 from __future__ import annotations
 
+import itertools
 import json
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -20,29 +20,15 @@ from glmcli import __version__, codes
 from glmcli.api.calls import Call, Caller, OpenReply, json_body
 from glmcli.api.endpoints import Service
 from glmcli.api.fields import mapping, mappings, text
+from glmcli.api.mcpfaults import OTHER, advice, refusal
 from glmcli.api.sse import SseDecoder
 from glmcli.errors import ExitCode, KeyRefused, ServiceError, StreamCut
-from glmcli.language import CHINESE, ENGLISH
+from glmcli.language import ENGLISH
 
 PROTOCOL_VERSION = "2025-06-18"
 #: What the servers say when a session is unknown; the key is good (oh-my-pi issue 3619).
 SESSION_LOST = -401
 _ACCEPT = "application/json, text/event-stream"
-
-_ADVICE = {
-    ENGLISH: {
-        codes.BALANCE: "search and read by MCP need a Coding Plan; let the balance pay: add --via general",
-        codes.PLAN_ACCOUNT: "see the plan with glm usage, or let the balance pay: add --via general",
-        codes.PLAN_WINDOW: "see what the plan has left with glm usage, or let the balance pay: add --via general",
-        "other": "let the general endpoint answer: add --via general (it bills the balance)",
-    },
-    CHINESE: {
-        codes.BALANCE: "MCP 搜索和读取需要 Coding Plan；也可用余额支付：加上 --via general",
-        codes.PLAN_ACCOUNT: "用 glm usage 查看套餐，或用余额支付：加上 --via general",
-        codes.PLAN_WINDOW: "用 glm usage 查看套餐剩余额度，或用余额支付：加上 --via general",
-        "other": "改用通用端点：加上 --via general（从余额扣费）",
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +65,7 @@ class McpServer:
         self._read_timeout_seconds = read_timeout_seconds
         self._session: _Session | None = None
         self._lock = threading.Lock()
-        self._last_id = 0
+        self._ids = itertools.count(1)  # which threads may ask at the same time
 
     def tool(self, *names: str) -> Tool:
         """The tool of one of these names, however it is spelled; a server with one tool needs no name.
@@ -150,8 +136,7 @@ class McpServer:
     # -- one message ---------------------------------------------------------------
 
     def _request(self, session: _Session, method: str, params: Mapping[str, object]) -> Mapping[str, Any]:
-        self._last_id += 1
-        id = self._last_id
+        id = next(self._ids)
         message = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
         try:
             with self._caller.open(self._post(session, message)) as reply:
@@ -196,78 +181,7 @@ class McpServer:
         )
 
     def _refused(self, message: str) -> ServiceError:
-        return ServiceError(message, hint=_ADVICE[_known(self._language)]["other"])
-
-
-#: What free text says, as far as it can be told apart: kind and exit code. The forms are documented nowhere.
-_FREE_TEXT = (
-    (
-        r"quota|limit\W+(?:\w+\W+)?(?:reached|exhausted|exceeded)|exhausted|\W429\b|用尽|额度|上限",
-        codes.PLAN_WINDOW,
-        ExitCode.LIMIT,
-    ),
-    (r"insufficient balance|subscri|coding plan|套餐|余额", codes.PLAN_ACCOUNT, ExitCode.BALANCE),
-)
-
-
-def refusal(said: str, *, server: str, language: str = ENGLISH) -> ServiceError:
-    """The error that a text of a server tells: by the business code that it quotes, else as it stands.
-
-    Exhausted calls come as `MCP error -429: {"error": {"code": "1310", ...}}` or in free text.
-    """
-    from glmcli.api.faults import error_from_event
-
-    quoted = _quoted_error(said)
-    if quoted is None:
-        return _in_free_text(said, server, language)
-    error = error_from_event(quoted, language)
-    if error.kind in _ADVICE[ENGLISH]:
-        error.hint = _advice(error.kind, language)
-    return error
-
-
-def _in_free_text(said: str, server: str, language: str) -> ServiceError:
-    from glmcli.api.faults import without_keys
-
-    shown = " ".join(without_keys(said).split())[:500] or "no reason given"
-    kind, exit_code = "service", ExitCode.FAILED
-    for pattern, meant, meant_code in _FREE_TEXT:
-        if re.search(pattern, shown, re.IGNORECASE):
-            kind, exit_code = meant, meant_code
-            break
-    return ServiceError(
-        f"the MCP server {server} refused: {shown}",
-        hint=_advice(kind if kind in _ADVICE[ENGLISH] else "other", language),
-        kind=kind,
-        exit_code=exit_code,
-        server_message=shown,
-    )
-
-
-def _quoted_error(said: str) -> Mapping[str, Any] | None:
-    """The body of an error of the service inside a text, if its code is known."""
-    start = said.find("{")
-    if start >= 0:
-        try:
-            value = json.JSONDecoder().raw_decode(said[start:])[0]
-        except ValueError:
-            value = None
-        inner = value.get("error", value) if isinstance(value, dict) else None
-        if isinstance(inner, dict) and codes.find(text(inner, "code") or "") is not None:
-            return {"error": inner}
-    # Not any number: "1000 calls" is no code.
-    found = re.search(r"(?:\[|code\W{0,4})(\d{3,4})\b", said)
-    if found is not None and codes.find(found[1]) is not None:
-        return {"error": {"code": found[1], "message": said}}
-    return None
-
-
-def _advice(kind: str, language: str) -> str:
-    return _ADVICE[_known(language)][kind]
-
-
-def _known(language: str) -> str:
-    return language if language in _ADVICE else ENGLISH
+        return ServiceError(message, hint=advice(OTHER, self._language))
 
 
 def _plain(name: str) -> str:
@@ -289,7 +203,7 @@ def _message(reply: OpenReply, id: int) -> Mapping[str, Any]:
         body = b"".join(reply.chunks())
         answer = _parsed(body)
         if isinstance(answer, list):  # a batch, as the older versions of the protocol have it
-            answer = next((item for item in answer if isinstance(item, dict) and item.get("id") == id), None)
+            answer = next((item for item in answer if isinstance(item, dict) and _is_answer(item, id)), None)
         if not isinstance(answer, dict):
             from glmcli.api.faults import not_json
 
@@ -297,9 +211,14 @@ def _message(reply: OpenReply, id: int) -> Mapping[str, Any]:
         return answer
     for data in _events(reply):
         answer = _parsed(data)
-        if isinstance(answer, dict) and answer.get("id") == id:
+        if isinstance(answer, dict) and _is_answer(answer, id):
             return answer
     raise StreamCut("the MCP server ended its answer before the result came")
+
+
+def _is_answer(message: Mapping[str, Any], id: int) -> bool:
+    """Whether a message answers request `id`; an error may not know which request it belongs to."""
+    return str(message.get("id")) == str(id) or (message.get("id") is None and "error" in message)
 
 
 def _events(reply: OpenReply) -> Iterator[str]:
