@@ -427,7 +427,8 @@ class _LocalRun:
         if stopped_by is not None:
             stopped_by.message = f"stopped after {done:,} of {total:,}: {stopped_by.message}"
             wait = "; or let it wait: --wait" if _opens_again(stopped_by) else ""
-            stopped_by.hint = "\n".join(part for part in (stopped_by.hint, again + wait) if part)
+            # A note, since a diagnosis may put its own hint in the place of ours.
+            self._app.streams.note(f"glm: to go on, {again}{wait}")
             raise stopped_by
         if interrupted:
             raise Interrupted(f"stopped after {done:,} of {total:,}", hint=again)

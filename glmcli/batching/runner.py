@@ -40,13 +40,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How patient the runner is, and what it has to tell."""
+    """How patient the runner is, and what it has to tell. `nap` sleeps until the event is set, or so many seconds."""
 
     jobs: int
     retry: RetryPolicy
     wait_for_reset: bool
     note: Callable[[str], None]
     now: Callable[[], float] = time.time
+    nap: Callable[[Event, float], object] = Event.wait
 
 
 class Runner:
@@ -161,7 +162,7 @@ class Runner:
             delay = self._delay(error, tries - refusals, refusals)
             if delay is None:
                 return Outcome(item, None, error, tries)
-            self._stop.wait(delay)
+            self._manners.nap(self._stop, delay)
         return None
 
     def _try(self, item: Item) -> tuple[GlmError | None, Answer | None]:
@@ -228,7 +229,7 @@ class Runner:
             if left <= 0:
                 return True
             # Short naps: a laptop that slept must not oversleep.
-            self._stop.wait(min(left, 30.0))
+            self._manners.nap(self._stop, min(left, 30.0))
         return False
 
 

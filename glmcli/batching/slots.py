@@ -27,7 +27,7 @@ from glmcli.config.files import FILE_MODE, make_private_folder, try_lock
 #: What is remembered of a key's limit is forgotten after so long without a request.
 FORGOTTEN_SECONDS = 1800.0
 #: A limit that was complained about is tried again after so long, then after twice as long, ...
-FIRST_CEILING_SECONDS = 60.0
+FIRST_CEILING_SECONDS = 15.0
 LONGEST_CEILING_SECONDS = 960.0
 MOST_SLOTS = 256
 _PAUSE_SECONDS = 0.003
@@ -52,11 +52,11 @@ class Limit:
     ceiling_seconds: float = 0.0
     touched: float = 0.0
 
-    def complained(self, generation: int, now: float) -> bool:
-        """The service refused a request of that generation; whether the limit changed."""
+    def complained(self, generation: int, now: float) -> None:
+        """The service refused a request of that generation."""
         self.touched = now
         if generation != self.generation:
-            return False
+            return
         was_a_trial = self.limit > self.ceiling
         self.ceiling_seconds = min(
             LONGEST_CEILING_SECONDS, self.ceiling_seconds * 2 if was_a_trial else FIRST_CEILING_SECONDS
@@ -68,7 +68,6 @@ class Limit:
         self.limit = self.ceiling if was_a_trial else max(1, self.limit // 2)
         self.generation += 1
         self.successes = 0
-        return True
 
     def answered(self, *, was_short: bool, now: float) -> None:
         """A request was answered; `was_short` says that it had to wait for its slot."""
@@ -220,7 +219,9 @@ class Slots:
 
     def _changed(self, limit: Limit, slot: Slot, *, complained: bool) -> int | None:
         if complained:
-            return limit.limit if limit.complained(slot.generation, self._now()) else None
+            before = limit.limit
+            limit.complained(slot.generation, self._now())
+            return limit.limit if limit.limit != before else None
         limit.answered(was_short=slot.was_short, now=self._now())
         return None
 

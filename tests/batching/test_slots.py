@@ -19,22 +19,23 @@ def never() -> bool:
 def test_a_complaint_halves_and_later_answers_raise_slowly() -> None:
     """Not beyond what was complained about, until some time has passed; then by one."""
     limit = Limit(8)
-    assert limit.complained(0, now=0)
+    limit.complained(0, now=0)
     assert (limit.limit, limit.ceiling) == (4, 7)
     for _ in range(1000):
         limit.answered(was_short=True, now=10)
     assert limit.limit == 7
     for _ in range(14):
-        limit.answered(was_short=True, now=61)
+        limit.answered(was_short=True, now=16)
     assert limit.limit == 8
-    assert limit.complained(1, now=62)
-    assert (limit.limit, limit.ceiling_until) == (7, 62 + 120)
+    limit.complained(1, now=17)
+    assert (limit.limit, limit.ceiling_until) == (7, 17 + 30)
 
 
 def test_requests_of_the_same_moment_complain_once() -> None:
     """Eight refusals at a time are one piece of news."""
     limit = Limit(8)
-    assert [limit.complained(0, now=0) for _ in range(8)] == [True] + [False] * 7
+    for _ in range(8):
+        limit.complained(0, now=0)
     assert limit.limit == 4
 
 
