@@ -341,3 +341,11 @@ def test_the_body_is_that_of_the_vendors_sdk(glm: Glm, server: ScriptedServer, a
     ours = next(request for request in list(server.requests)[1:] if request.method == "POST")
 
     assert (ours.path, ours.json) == (theirs.path, theirs.json)
+
+
+def test_half_blocks_show_two_pixels_a_cell(glm: Glm, server: ScriptedServer) -> None:
+    """With Pillow any terminal that knows colours shows the picture, within its width."""
+    pytest.importorskip("PIL.Image")
+    shown = draw_on(glm, TERM="xterm-256color", COLUMNS="40", LINES="30").stdout.splitlines()
+    assert shown[0].count("▀") == shown[5].count("▀") == 38
+    assert shown[-1] == "fox.png"
