@@ -34,8 +34,10 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "completion_scripts",
                 "errors",
                 "events",
+                "help_pages",
                 "language",
                 "registry",
+                "terminalsize",
             }
         ),
     ),
@@ -69,7 +71,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
     ),
     ("compose", frozenset({"context"})),
     # What a command does when it is more than its own file should hold: every single module not named elsewhere.
-    ("work", frozenset({"batching", "repl"})),
+    ("work", frozenset({"batching", "onboarding", "repl"})),
     ("commands", frozenset({"commands"})),
     ("entry", frozenset({"__main__", "cli", "failure"})),
 )

@@ -11,7 +11,7 @@ from glmcli.commands.options import command_app, context_of, examples
 from glmcli.config.model import Secret
 from glmcli.context import AppContext
 from glmcli.errors import ConfigError, UsageError
-from glmcli.onboarding import AUTO, Answers, Kept, Wish
+from glmcli.onboarding.answers import AUTO, Answers, Kept, Wish
 
 app = command_app()
 
@@ -153,7 +153,9 @@ def _secrets(app: AppContext, flags: dict[str, str]) -> dict[str, Secret]:
 def run(app: AppContext, wish: Wish, *, non_interactive: bool = False) -> None:
     """Find, verify, store, tell. Raises what is told; nothing is stored then."""
     from glmcli.config.profiles import check_name
-    from glmcli.onboarding import keep, profile_name, tell_policy, tell_shadows, tell_unproven
+    from glmcli.onboarding.answers import profile_name
+    from glmcli.onboarding.keeping import keep
+    from glmcli.onboarding.telling import tell_policy, tell_shadows, tell_unproven
 
     name = profile_name(app)
     check_name(name)
@@ -173,21 +175,21 @@ def run(app: AppContext, wish: Wish, *, non_interactive: bool = False) -> None:
 def _answers(app: AppContext, wish: Wish, name: str, *, asks: bool) -> Answers:
     """What to keep: of a compatible service, by questions, or by flags."""
     if app.options.base_url:
-        from glmcli.compatible import set_up
+        from glmcli.onboarding.compatible import set_up
 
         return set_up(app, wish, asks=asks)
     if asks:
-        from glmcli.wizard import Wizard
+        from glmcli.onboarding.wizard import Wizard
 
         return Wizard(app, wish, name).run()
-    from glmcli.onboarding import by_flags
+    from glmcli.onboarding.verification import by_flags
 
     return by_flags(app, wish, name)
 
 
 def _tell(app: AppContext, answers: Answers, kept: Kept, *, with_command: bool) -> None:
     from glmcli.catalogue import text
-    from glmcli.onboarding import document, equivalent_command, report
+    from glmcli.onboarding.telling import document, equivalent_command, report
 
     if app.options.json:
         app.streams.write_json(document(app, answers.verified, kept))

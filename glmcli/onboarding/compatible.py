@@ -14,7 +14,8 @@ from glmcli.catalogue import text
 from glmcli.config.model import GlobalOptions, Secret, Settings
 from glmcli.context import Manner
 from glmcli.errors import KeyRefused, MissingKey, ServiceError, UsageError
-from glmcli.onboarding import Answers, FoundKey, Verified, Wish, key_of_flags, key_of_variables
+from glmcli.onboarding.answers import Answers, FoundKey, Verified, Wish
+from glmcli.onboarding.keys import key_of_flags, key_of_variables
 from glmcli.probing import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:

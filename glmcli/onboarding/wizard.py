@@ -15,20 +15,9 @@ from glmcli.catalogue import text
 from glmcli.config.model import Profile, Secret
 from glmcli.diagnosis import Decision, Evidence, Row, Subject, Verdict, diagnose, judge, keys_page
 from glmcli.errors import ConfigError
-from glmcli.onboarding import (
-    AUTO,
-    HOW,
-    Answers,
-    FoundKey,
-    Verified,
-    Wish,
-    decide,
-    key_of_flags,
-    providers_of,
-    refusal,
-    stored_key,
-    verify,
-)
+from glmcli.onboarding.answers import AUTO, Answers, FoundKey, Verified, Wish, providers_of
+from glmcli.onboarding.keys import key_of_flags, stored_key
+from glmcli.onboarding.verification import HOW, decide, refusal, verify
 from glmcli.probing import Prober
 
 if TYPE_CHECKING:
