@@ -44,7 +44,7 @@ GLOBAL: tuple[tuple[tuple[str, ...], str, str], ...] = (
 
 TREE: dict[str, Node] = {
     '': {
-        'commands': (('chat', 'Ask a model, or hold a conversation.'), ('stream', 'Ask a model and pipe the raw answer as it arrives.'), ('agent', 'Translate, make slides, or run any agent.'), ('ocr', 'Turn PDFs and pictures into Markdown.'), ('batch', 'Send many prompts, resumable; here or on the Batch API.'), ('transcribe', 'Turn speech into text, of any length.'), ('search', 'Search the web.'), ('read', 'Read web pages as Markdown or text.'), ('tokenize', 'Count the tokens of texts, files and messages.'), ('image', 'Create a picture from a prompt.'), ('video', 'Create a video from a prompt or pictures.'), ('tasks', 'List, wait for and fetch asynchronous jobs.'), ('models', 'List models with context, price and abilities.'), ('usage', "Show the plan's windows, or what was used here."), ('onboard', 'Set up a key: find out what it can use, verify it, store it.'), ('doctor', 'Find out what works, and mend what does not.'), ('api', 'Call any path of the service with your key.'), ('explain', 'Explain an error code of the service.'), ('sandbox', 'Run the embedded imitation of the service.'), ('env', 'Print the variables that other clients need.'), ('exec', 'Run a program with the variables that it needs.'), ('connect', 'Set up a coding tool to use your key.'), ('history', 'Find, read, export and delete conversations.'), ('profile', 'Manage profiles and their keys.'), ('config', 'Show and change the configuration.'), ('completion', 'Print the completion script of a shell.')),
+        'commands': (('chat', 'Ask a model, or hold a conversation.'), ('stream', 'Ask a model and pipe the raw answer as it arrives.'), ('agent', 'Translate, make slides, or run any agent.'), ('ocr', 'Turn PDFs and pictures into Markdown.'), ('batch', 'Send many prompts, resumable; here or on the Batch API.'), ('transcribe', 'Turn speech into text, of any length.'), ('search', 'Search the web.'), ('read', 'Read web pages as Markdown or text.'), ('tokenize', 'Count the tokens of texts, files and messages.'), ('image', 'Create a picture from a prompt.'), ('video', 'Create a video from a prompt or pictures.'), ('tasks', 'List, wait for and fetch asynchronous jobs.'), ('models', 'List models with context, price and abilities.'), ('usage', "Show the plan's windows, or what was used here."), ('onboard', 'Set up a key: find out what it can use, verify it, store it.'), ('doctor', 'Find out what works, and mend what does not.'), ('api', 'Call any path of the service with your key.'), ('explain', 'Explain an error code of the service.'), ('sandbox', 'Run the embedded imitation of the service.'), ('env', 'Print the variables that other clients need.'), ('exec', 'Run a program with the variables that it needs.'), ('connect', 'Set up a coding tool to use your key.'), ('history', 'Find, read, export and delete conversations.'), ('template', 'Keep prompts with variables for later use.'), ('profile', 'Manage profiles and their keys.'), ('config', 'Show and change the configuration.'), ('completion', 'Print the completion script of a shell.')),
         'options': (),
         'arguments': (),
     },
@@ -568,6 +568,35 @@ TREE: dict[str, Node] = {
             (('--yes', '-y'), '', 'Delete without asking.'),
         ),
         'arguments': ('ID|TITLE',),
+    },
+    'template': {
+        'commands': (('list', 'List templates.'), ('show', 'Show a template.'), ('new', 'Make a template.'), ('edit', 'Open a template in the editor and check it.')),
+        'options': (),
+        'arguments': (),
+    },
+    'template list': {
+        'commands': (),
+        'options': (),
+        'arguments': (),
+    },
+    'template show': {
+        'commands': (),
+        'options': (),
+        'arguments': ('text',),
+    },
+    'template new': {
+        'commands': (),
+        'options': (
+            (('--prompt',), 'text', 'Its prompt; without one the editor opens.'),
+            (('-s', '--system'), 'text', 'Its system message.'),
+            (('--description',), 'text', 'What it is for.'),
+        ),
+        'arguments': ('text',),
+    },
+    'template edit': {
+        'commands': (),
+        'options': (),
+        'arguments': ('text',),
     },
     'profile': {
         'commands': (('list', 'List the profiles; a star marks the one in use.'), ('show', 'Show each setting, its value and where it comes from.'), ('use', 'Make a profile the default.'), ('set', 'Set keys of a profile.'), ('rename', 'Rename a profile; its key goes with it.'), ('delete', 'Delete a profile and its stored key.'), ('login', 'Replace the key of a profile, or keep it elsewhere.'), ('logout', 'Delete the stored key of a profile; the profile stays.')),

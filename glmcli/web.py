@@ -47,7 +47,7 @@ def explained(app: AppContext, route: Via, error: ServiceError) -> ServiceError:
     In the message, because the hint is replaced by the diagnosis of the key (`remedy`).
     """
     if error.code == "1113" and route is not Via.MCP and app.target.provider.plan is Plan.CODING:
-        error.message += f"; without --via {route.value} the plan's own MCP server answers"
+        error.message = f"{error.message.rstrip('.')}; without --via {route.value} the plan's own MCP server answers"
     return error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import pytest
@@ -452,7 +451,6 @@ def test_an_address_is_never_broken() -> None:
     assert f"   {url}" in list(block(1, SearchResult("t", url), width=40, gutter=3, color=False))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no xargs")
 def test_search_and_read_go_together(glm: Glm, server: ScriptedServer) -> None:
     """What one prints the other takes."""
     urls = glm("search", "rust", "-n", "2", "--urls-only").stdout

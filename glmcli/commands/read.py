@@ -47,7 +47,9 @@ Output = Annotated[
     str | None,
     typer.Option("-o", "--output", help="Write to this file, or one file per page into this folder.", metavar="PATH"),
 ]
-Jobs = Annotated[int, typer.Option("-j", "--jobs", help="Read N pages at the same time.", min=1, max=MAX_JOBS)]
+Jobs = Annotated[
+    int, typer.Option("-j", "--jobs", help="Read N pages at the same time.", min=1, max=MAX_JOBS, metavar="N")
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Fetch the page anew instead of from the service's cache.")]
 PageTimeout = Annotated[
     int | None,
