@@ -482,3 +482,13 @@ def test_without_a_key_no_conversation_begins(glm: Glm, server: ScriptedServer) 
     result = converse(glm, "hi", argv=("--provider", "zhipu"), env={"ZAI_API_KEY": ""})
     assert result.exit_code == 4
     assert "> " not in result.stderr
+
+
+def test_every_command_is_documented() -> None:
+    """In docs/chat.md, in the order of /help."""
+    from glmcli.repl.commands import COMMANDS
+
+    page = (Path(__file__).parent.parent / "docs" / "chat.md").read_text(encoding="utf-8")
+    places = [page.find(f"| `/{name}") for name in COMMANDS if name != "quit"]
+    assert -1 not in places
+    assert places == sorted(places)

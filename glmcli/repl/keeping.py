@@ -23,7 +23,7 @@ def tokens(talk: Talk, argument: str) -> None:
     counted = counted_tokens(session)
     used = about_tokens(session) if counted is None else counted
     context = context_of(session.model)
-    share = f" of {context:,} ({used / context:.0%})" if context else ""
+    share = f" of {context:,} ({used / context:.1%})" if context else ""
     source = "counted with the last answer" if counted is not None else "estimated"
     talk.say(f"{'' if counted is not None else 'about '}{used:,} tokens{share} in {session.model}, {source}")
 

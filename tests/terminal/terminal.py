@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import sys
@@ -26,7 +27,8 @@ class Terminal:
     ) -> None:
         self.columns, self.rows = columns, rows
         self.emulator = pyte.HistoryScreen(columns, rows, history=100_000, ratio=0.5)
-        self._stream = pyte.ByteStream(self.emulator)
+        self._stream = pyte.Stream(self.emulator)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.raw = b""
         environ = {**os.environ, "TERM": term, "PYTHONIOENCODING": "utf-8", **(env or {})}
         self.child: pexpect.spawn[bytes] = pexpect.spawn(
@@ -77,8 +79,12 @@ class Terminal:
             time.sleep(0.01)
             return False
         self.raw += data
-        self._stream.feed(_NO_CELL.sub("", data.decode("utf-8", "replace")).encode())
+        self.feed(self._decoder.decode(data))
         return True
+
+    def feed(self, text: str) -> None:
+        """Show a text."""
+        self._stream.feed(_NO_CELL.sub("", text))
 
     @property
     def lines(self) -> list[str]:
