@@ -287,12 +287,13 @@ class _Work:
                 self._record(part)
         except KeyboardInterrupt:
             self._write(job, parts, complete=False)
-            raise Interrupted("stopped", hint=self._resumption(job.document, parts)) from None
+            self._tell_rest(job.document, parts)
+            raise Interrupted("stopped") from None
         except GlmError as error:
             self._write(job, parts, complete=False)
             if parts:
                 error.message += f"; {_told_pages(parts)} were read before and are kept"
-                error.hint = "\n".join(filter(None, (error.hint, self._resumption(job.document, parts))))
+                self._tell_rest(job.document, parts)
             raise
         finally:
             self._status.close()
@@ -319,12 +320,11 @@ class _Work:
         model = self._options.model or DEFAULT_MODEL
         record_usage(self._app, command="ocr", model=model, usage=part.layout.usage)
 
-    def _resumption(self, document: Document, parts: Sequence[Part]) -> str | None:
-        """How to read the rest."""
-        if not parts or self._options.pages:
-            return None
-        following = parts[-1].first + max(1, len(parts[-1].layout.pages))
-        return f"the rest: glm ocr {document.name} --pages {following}-"
+    def _tell_rest(self, document: Document, parts: Sequence[Part]) -> None:
+        """How to read what is missing; not as a hint of the failure, which has one of its own."""
+        if parts and not self._options.pages:
+            following = parts[-1].first + max(1, len(parts[-1].layout.pages))
+            self._app.streams.note(f"glm: for the rest: glm ocr {document.name} --pages {following}-")
 
     def _write(self, job: Job, parts: Sequence[Part], *, complete: bool) -> None:
         """Write what was read; nothing when nothing was."""
