@@ -1,7 +1,7 @@
 """The start of a process: `glm` and `python -m glmcli`.
 
-Nothing but `sys` is imported before it is known that it is needed: `--version`, the front page and
-completion answer without Typer.
+Nothing but `sys` is imported before it is known that it is needed: `--version`, help and completion
+answer without Typer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main() -> None:
 def _run(argv: list[str]) -> int:
     if argv == ["--version"]:
         return _print(f"glm {__version__}\n")
-    if argv in (["--help"], ["-h"]) or (not argv and not _stdout_is_tty()):
+    if argv in (["--help"], ["-h"], ["help"]) or (not argv and not _stdout_is_tty()):
         from glmcli.registry import front_page
 
         return _print(front_page())
@@ -33,6 +33,11 @@ def _run(argv: list[str]) -> int:
         from glmcli.completion import candidates
 
         return _print("".join(f"{word}\n" for word in candidates(argv[1:])))
+    if "help" in argv[:1] or argv[-1:] in (["--help"], ["-h"]):
+        from glmcli.help_pages import stored_page
+
+        if page := stored_page(argv):
+            return _print(page)
     return _run_command(argv)
 
 
@@ -94,7 +99,7 @@ def _stdout_is_tty() -> bool:
 
 def _print(text: str) -> int:
     if sys.stdout is not None:
-        sys.stdout.write(text)
+        sys.stdout.buffer.write(text.encode())  # UTF-8 and plain line ends, whatever the locale
     return 0
 
 

@@ -22,6 +22,7 @@ from glmcli import __version__, failure
 from glmcli.config.model import GlobalOptions
 from glmcli.context import AppContext
 from glmcli.errors import DryRun, ExitCode, GlmError, ServiceError, UsageError
+from glmcli.help_pages import page_width
 from glmcli.registry import COMMANDS, GLOBAL_OPTIONS, GlobalOption, front_page, near
 from glmcli.streams import Streams
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 #: Last line of every help page.
 _MORE = "Global options (--json, -p, --provider, --timeout, ...): glm --help"
-_WIDEST_PAGE = 100
 
 
 def run(
@@ -82,7 +82,7 @@ def _dispatch(argv: list[str], app: AppContext) -> int:
         _greet(app)
         return ExitCode.OK
     root = RootGroup()
-    width = max(50, min(app.streams.width, _WIDEST_PAGE))
+    width = page_width(app.streams.width)
     try:
         with root.make_context("glm", argv, obj=app, terminal_width=width) as context:
             result = root.invoke(context)

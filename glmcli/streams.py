@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO, TextIO
 
+from glmcli import terminalsize
 from glmcli.errors import UsageError
 
 
@@ -32,6 +33,7 @@ class Streams:
         self.environ = os.environ if environ is None else environ
         self.color = "auto"
         self.quiet = False
+        self._hidden: set[str] = set()
         self.stdin_is_tty = _is_tty(self.stdin)
         self.stdout_is_tty = _is_tty(self.stdout)
         self.stderr_is_tty = _is_tty(self.stderr)
@@ -60,27 +62,29 @@ class Streams:
     @property
     def width(self) -> int:
         """Columns of the terminal; 80 where there is none."""
-        return self._size("COLUMNS", 0, 80)
+        return terminalsize.columns(self.environ, self._descriptors())
 
     @property
     def height(self) -> int:
         """Lines of the terminal; 24 where there is none."""
-        return self._size("LINES", 1, 24)
+        return terminalsize.lines(self.environ, self._descriptors())
 
-    def _size(self, variable: str, index: int, default: int) -> int:
-        given = self.environ.get(variable, "")
-        if given.isdigit() and int(given) > 0:
-            return int(given)
+    def _descriptors(self) -> Iterator[int]:
         for stream in (self.stdout, self.stderr, self.stdin):
             try:
-                size = os.get_terminal_size(stream.fileno())
+                yield stream.fileno()
             except (OSError, ValueError):
                 continue
-            if size[index] > 0:
-                return size[index]
-        return default
 
     # -- output -------------------------------------------------------------
+
+    def hide(self, secret: str) -> None:
+        """Keep a key out of everything that is told from now on, whoever quotes it.
+
+        Short ones are left alone: `EMPTY` or `x` for a server at home are words.
+        """
+        if len(secret) >= _SHORTEST_SECRET:
+            self._hidden.add(secret)
 
     def write(self, text: str) -> None:
         """Write text to stdout and flush, exactly as it is."""
@@ -117,6 +121,8 @@ class Streams:
 
     def complain_styled(self, text: str) -> None:
         """As `complain`, for text that holds our own ANSI codes and is harmless otherwise."""
+        for secret in self._hidden:
+            text = text.replace(secret, "<key>")
         try:
             self.stderr.write((text + "\n").encode("utf-8", "replace"))
             self.stderr.flush()
@@ -182,6 +188,10 @@ class Streams:
 
 #: How long standard input may be silent before we say that we wait for it.
 _SILENT_SECONDS = 2.0
+
+
+#: Keys of fewer characters are not hidden.
+_SHORTEST_SECRET = 8
 
 
 def harmless(text: str) -> str:

@@ -97,8 +97,26 @@ def test_a_command_loads_no_other(tmp_path: Path) -> None:
     assert not {"httpx", *HEAVY} & loaded
 
 
-def test_help_of_a_command_is_plain_text(tmp_path: Path) -> None:
-    """Typer's own help would load rich."""
+@pytest.mark.parametrize(
+    "argv", [["chat", "--help"], ["chat", "-h"], ["help", "chat"], ["help", "profile", "list"]], ids=" ".join
+)
+def test_help_of_a_command_loads_its_page_alone(bare: set[str], tmp_path: Path, argv: list[str]) -> None:
+    """`glm chat --help` costs what `glm --help` costs."""
+    loaded, printed = _loaded(tmp_path, *argv)
+    assert "Usage: glm" in printed
+    assert loaded - bare == {
+        "__future__",
+        "glmcli",
+        "glmcli.__main__",
+        "glmcli.help_pages",
+        "glmcli.help_pages.width80",
+        "glmcli.terminalsize",
+    }
+
+
+def test_help_of_an_unusual_width_is_plain_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typer makes the page that is not stored; its own way would load rich."""
+    monkeypatch.setenv("COLUMNS", "66")
     loaded, printed = _loaded(tmp_path, "chat", "--help")
     assert "Usage: glm chat" in printed
     assert not {"httpx", "sqlite3", *HEAVY} & loaded
