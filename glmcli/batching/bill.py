@@ -113,26 +113,7 @@ class Budget:
 
 
 def prompt_tokens(request: ChatRequest) -> int:
-    """An estimate of the tokens of a request's messages."""
-    return sum(_message_tokens(message.get("content")) for message in request.messages)
+    """About how many tokens a request has."""
+    from glmcli.api.tokens import estimate_request
 
-
-def _message_tokens(content: object) -> int:
-    if isinstance(content, str):
-        return _PER_MESSAGE + text_tokens(content)
-    parts = content if isinstance(content, list) else []
-    texts = [part.get("text") for part in parts if isinstance(part, dict)]
-    counts = [text_tokens(text) if isinstance(text, str) else _PER_ATTACHMENT for text in texts]
-    return _PER_MESSAGE + sum(counts)
-
-
-_PER_MESSAGE = 4
-_PER_ATTACHMENT = 1024
-
-
-def text_tokens(text: str) -> int:
-    """About the number of tokens: a CJK character makes 0.7 of one, four other characters make one."""
-    if text.isascii():
-        return -(-len(text) // 4)
-    wide = sum("\u2e80" <= character <= "\uffef" for character in text)
-    return round(wide * 0.7) + -(-(len(text) - wide) // 4)
+    return estimate_request(request.messages, request.tools)

@@ -52,6 +52,7 @@ MODULES = (
     "ocr",
     "files",
     "agents",
+    "batch",
 )
 
 #: Requests that are remembered, and bytes of each body.

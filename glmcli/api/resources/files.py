@@ -1,4 +1,4 @@
-"""Files that are kept by the service: `POST /files`.
+"""Files that are kept by the service: `/files`.
 
 Shapes: docs.z.ai api-reference/agents/file-upload and the OpenAPI of
 docs.bigmodel.cn (`api/files-and-batch.md` section 1). Z.AI documents the
@@ -8,11 +8,13 @@ purpose `agent` alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from glmcli.api.bodies import FilePart, MultipartBody, Progress, Source
-from glmcli.api.calls import Call, Caller
+from glmcli.api.calls import Call, Caller, OpenReply
 from glmcli.api.endpoints import Service
 from glmcli.api.fields import text, whole
 from glmcli.api.resources.async_results import json_object
@@ -92,3 +94,11 @@ class Files:
         """Keep a file. Raises what `Caller.send` raises."""
         reply = self._caller.send(Call(Service.FILES, "POST", "/files", body=request.body(on_progress=on_progress)))
         return StoredFile.from_json(json_object(reply), reply.request_id)
+
+    def content(self, id: str) -> AbstractContextManager[OpenReply]:
+        """The bytes of a batch file as they arrive (region cn). Raises what `Caller.open` raises."""
+        return self._caller.open(Call(Service.FILES, "GET", f"/files/{quote(id, safe='')}/content"))
+
+    def delete(self, id: str) -> None:
+        """Forget a file (region cn). Raises what `Caller.send` raises."""
+        json_object(self._caller.send(Call(Service.FILES, "DELETE", f"/files/{quote(id, safe='')}")))
