@@ -28,7 +28,15 @@ COMMANDS: dict[str, CommandEntry] = {
     for entry in (
         CommandEntry("chat", "Ask a model, or hold a conversation.", "chat", "Ask"),
         CommandEntry("stream", "Ask a model and pipe the raw answer as it arrives.", "stream", "Ask"),
+        CommandEntry(
+            "agent",
+            "Translate, make slides, or run any agent.",
+            "agent",
+            "Create",
+            ("list", "run", "translate", "slides", "effects"),
+        ),
         CommandEntry("ocr", "Turn PDFs and pictures into Markdown.", "ocr", "Create"),
+        CommandEntry("batch", "Send many prompts, resumable; here or on the Batch API.", "batch", "Ask", ("run",)),
         CommandEntry("transcribe", "Turn speech into text, of any length.", "transcribe", "Create"),
         CommandEntry("search", "Search the web.", "search", "Look up"),
         CommandEntry("read", "Read web pages as Markdown or text.", "read", "Look up"),
