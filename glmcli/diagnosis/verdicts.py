@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from glmcli import codes
-from glmcli.api.endpoints import PROVIDERS, VENDOR_PROVIDERS, Plan
+from glmcli.api.endpoints import PROVIDERS, VENDOR_PROVIDERS, Plan, Region
 from glmcli.diagnosis.evidence import Evidence, Finding, Outcome, PlanState
 
 
