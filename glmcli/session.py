@@ -180,6 +180,8 @@ class Session:
             self._unanswered = None
             self._log(prompt, attachments, kept)
         self.last_turn = turn
+        if turn.ending is not None:
+            raise turn.ending
         return turn
 
     def _rounds(self, kept: list[Message]) -> Turn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ class Turn:
     failure: GlmError | None = None
     #: The kind of ending that is told but is no failure (`length`, ...).
     note: str | None = None
+    #: What ended the process in the middle: a signal, a closed pipe. To be raised once the answer is written down.
+    ending: BaseException | None = None
 
 
 def run_turn(
@@ -38,6 +41,7 @@ def run_turn(
     """Show an answer while it comes. Raises only what happens before anything came."""
     builder = AnswerBuilder()
     failure: GlmError | None = None
+    ending: BaseException | None = None
     started = clock()
     try:
         for batch in batches:
@@ -49,10 +53,15 @@ def run_turn(
         if not builder.has_output:
             raise
         failure = error
+    except BaseException as error:
+        if not builder.has_output:
+            raise
+        failure, ending = Interrupted("the answer was broken off"), error
     answer = builder.answer()
-    if failure is None or builder.has_output:
-        renderer.finish(answer, complete=failure is None)
-    turn = Turn(answer, clock() - started, failure)
+    if not isinstance(ending, Exception) and (failure is None or builder.has_output):
+        with suppress(OSError) if ending is not None else nullcontext():  # the terminal may have gone
+            renderer.finish(answer, complete=failure is None)
+    turn = Turn(answer, clock() - started, failure, ending=ending)
     if failure is None:
         _judge(turn)
     return turn
@@ -111,7 +120,7 @@ def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = 
     else:
         with app.interrupts.at_once():
             turn = run_turn(events, _plain_renderer(app, thinking))
-    if app.streams.stdout_is_tty and app.streams.stderr_is_tty and not app.options.json:
+    if turn.ending is None and app.streams.stdout_is_tty and app.streams.stderr_is_tty and not app.options.json:
         _write_usage(app, turn)
     record_usage(app, command="chat", model=turn.answer.model or request.model, usage=turn.answer.usage)
     return turn
@@ -145,6 +154,8 @@ def advised(batches: Iterator[list[Event]], model: str) -> Iterator[list[Event]]
 
 def told(app: AppContext, turn: Turn) -> None:
     """Tell how a turn ended. Raises its failure."""
+    if turn.ending is not None:
+        raise turn.ending
     if turn.failure is not None:
         raise turn.failure
     if turn.note:

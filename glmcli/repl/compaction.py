@@ -76,7 +76,7 @@ def _pieces(text: str, *, limit: int) -> Iterator[str]:
 def _summarise(session: Session, summary: str, piece: str) -> str:
     """The summary of what was summarised before and one more piece."""
     from glmcli.asking import build_request
-    from glmcli.turn import ask
+    from glmcli.turn import ask, told
 
     so_far = f"Summary of what came before:\n{summary}\n\n" if summary else ""
     options = replace(session.setup.options, system=None, json_mode=False, stop=(), max_tokens=None)
@@ -84,6 +84,5 @@ def _summarise(session: Session, summary: str, piece: str) -> str:
     request = build_request(session.app, options, [{"role": "user", "content": prompt}])
     turn = ask(session.app, request, thinking="hide", shown=False)
     session.spent.add(session.app, turn.answer)
-    if turn.failure is not None:
-        raise turn.failure
+    told(session.app, turn)
     return turn.answer.content.strip()

@@ -9,12 +9,14 @@ from glmcli.repl.commands import take
 from glmcli.repl.keeping import where
 from glmcli.repl.reading import open_reader
 from glmcli.repl.talk import Leave, Talk
+from glmcli.repl.terminal import echo
 
 if TYPE_CHECKING:
     import threading
 
     from glmcli.attachments import Attachment
     from glmcli.context import AppContext
+    from glmcli.events import ToolCall
     from glmcli.session import Session
 
 
@@ -22,6 +24,7 @@ def converse(session: Session, attachments: Sequence[Attachment] = ()) -> None:
     """Hold a conversation. Raises only what makes any question impossible: no model, no key."""
     app = session.app
     _require_key(app)
+    _ask_aloud(session)
     talk = Talk(session, attachments)
     app.streams.note(greeting(talk))
     reader = open_reader(talk)
@@ -55,6 +58,17 @@ def _require_key(app: AppContext) -> None:
     """Fail before anything is typed that would be lost."""
     if app.settings.provider.value.name != "sandbox" and not app.options.dry_run:
         app.key()
+
+
+def _ask_aloud(session: Session) -> None:
+    """Show what is typed at the question whether a tool may be called: during an answer nothing is shown."""
+    may_run, stdin = session.setup.may_run, session.app.streams.stdin
+
+    def ask(call: ToolCall) -> bool:
+        with echo(stdin, shown=True):
+            return may_run(call)
+
+    session.setup.may_run = ask
 
 
 def _load_ahead(app: AppContext) -> threading.Thread:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -233,6 +234,39 @@ def test_a_signal_leaves_a_sane_terminal(talk: Terminal, name: str, while_answer
     assert "Traceback" not in talk.text
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_an_answer_is_not_lost_with_the_terminal(talk: Terminal, glm: Glm, name: str) -> None:
+    """What came before a signal ended the process is in the history, marked as interrupted."""
+    talk.enter("repeat: 3000")
+    talk.wait_for("sand box word")
+    talk.child.kill(getattr(signal, name))
+    talk.wait_for_end()
+    answer = glm("history", "show", "last", "--json").json["messages"][-1]
+    assert answer["content"].startswith("sand box word")
+    assert not answer["complete"]
+
+
+def test_a_call_of_a_tool_is_asked_for(server: ScriptedServer) -> None:
+    """What is typed is seen; Ctrl-C at the question stops the turn, and the conversation goes on."""
+    Path("tools.py").write_text("def time_of_day() -> str:\n    'Tell the time.'\n    return 'noon'\n")
+    with Terminal("chat", "--tools", "tools.py") as terminal:
+        terminal.wait_for_prompt()
+        terminal.enter("call time_of_day")
+        terminal.wait_for("Call time_of_day({})? [y/N]")
+        terminal.type("y")
+        terminal.wait_for("[y/N] y")
+        terminal.type("\r")
+        terminal.wait_for("time_of_day: noon")
+        terminal.wait_for_prompt()
+        terminal.enter("call time_of_day again")
+        terminal.wait_for("[y/N]", 2)
+        terminal.type("\x03")
+        terminal.wait_for("stopped")
+        terminal.wait_for_prompt()
+        say(terminal, "echo: on")
+        assert "\non\n" in terminal.text
+
+
 def test_the_window_may_change_its_size(talk: Terminal) -> None:
     """At the prompt and during an answer; the next prompt is whole."""
     talk.resize(50, 20)
@@ -291,6 +325,15 @@ def test_save_and_load(talk: Terminal, glm: Glm) -> None:
     say(talk, "echo: plum")
     assert [text for _, text in messages(glm)] == ["echo: apple", "apple", "echo: plum", "plum"]
     assert glm("history", "show", "last", "--json").json["title"] == "Fruit"
+
+
+def test_copy_reaches_the_clipboard_of_the_terminal(talk: Terminal) -> None:
+    """By OSC 52 where no program can: the whole answer, or its last block of code."""
+    say(talk, "show me code")
+    say(talk, "/copy code")
+    talk.wait_for("copied")
+    data = talk.raw.partition(b"\x1b]52;c;")[2].partition(b"\a")[0]
+    assert base64.b64decode(data).decode().startswith("def greet(")
 
 
 def test_an_error_never_ends_the_conversation(talk: Terminal) -> None:
