@@ -184,6 +184,7 @@ class AppContext:
 
             candidates = key_candidates(self.settings, self.options, self.environ)
             self._key = find_key(candidates, self.settings, self.environ, self.paths, self.streams)
+            self.streams.hide(self._key.reveal())
         return self._key
 
     @cached_property
@@ -215,6 +216,8 @@ class AppContext:
         sandboxed = target.provider.name == "sandbox"
         if sandboxed:
             key = self._sandbox_key
+        if key is not None:
+            self.streams.hide(key.reveal())
         watcher = WireLog(
             tell=self.streams.complain,
             note=self.streams.note,

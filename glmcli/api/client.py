@@ -76,6 +76,10 @@ class ClientOptions(NamedTuple):
     sleep: Callable[[float], None] = time.sleep
     extra_headers: Mapping[str, str] = {}
 
+    def __repr__(self) -> str:
+        # Without the environment, which may hold the key.
+        return f"ClientOptions(target={self.target!r}, timeout_seconds={self.timeout_seconds})"
+
 
 class Client:
     """Carries calls (`api.calls.Caller`)."""
