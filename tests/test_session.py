@@ -492,3 +492,12 @@ def test_every_command_is_documented() -> None:
     places = [page.find(f"| `/{name}") for name in COMMANDS if name != "quit"]
     assert -1 not in places
     assert places == sorted(places)
+
+
+def test_a_refusal_in_a_conversation_comes_with_its_way_out(glm: Glm, server: ScriptedServer) -> None:
+    """A plan's key at the general endpoint: what that means and the command that mends it, and on it goes."""
+    result = converse(glm, "hello", "/help", env={"ZAI_API_KEY": server.keys["zai-coding"]})
+    assert "1113" in result.stderr
+    assert "zai-coding" in result.stderr
+    assert "List the commands." in result.stderr
+    assert result.exit_code == 0

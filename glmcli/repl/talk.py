@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from glmcli.errors import DryRun, Interrupted, ServiceError, UsageError
@@ -43,6 +44,8 @@ class Talk:
         """Tell a failure."""
         secrets = self.app.secrets()
         found = as_ours(error)
+        if isinstance(found, ServiceError):
+            self._find_way_out(found)
         if self.app.options.verbose > 1 and found is not error:
             self.say(trace(error, secrets))
         if isinstance(found, ServiceError):
@@ -50,6 +53,13 @@ class Talk:
 
             diagnose_failure(self.app, found)
         tell(found, self.app.streams, as_json=False, secrets=secrets)
+
+    def _find_way_out(self, error: ServiceError) -> None:
+        """Put what mends a refusal into its hint; Ctrl-C spares the questions to the service."""
+        from glmcli.remedy import diagnose_failure
+
+        with suppress(KeyboardInterrupt), self.app.interrupts.at_once():
+            diagnose_failure(self.app, error)
 
     # -- asking ------------------------------------------------------------------
 
