@@ -129,21 +129,21 @@ class Wizard:
         """The key that was typed or pasted, whatever white space came along; None to ask again."""
         from glmcli.config.keytext import clean_key, doubt_about
 
-        note = self._app.streams.note
+        tell = self._app.streams.complain
         typed = self._app.prompter.secret(question, note=self._say("wizard.hidden"), flag="--key-stdin")
         pasted = "".join(typed.split())
         if not pasted:
             if at_hand is None:
-                note(self._say("wizard.nothing"))
+                tell(self._say("wizard.nothing"))
             return at_hand
         try:
             key = clean_key(pasted, self._say("wizard.typed"), lambda text: None)
         except ConfigError as error:
-            note(f"{error.message}; {error.hint}")
+            tell(f"{error.message}; {error.hint}")
             return None
         doubt = doubt_about(key)
         if doubt:
-            note(doubt)
+            tell(doubt)
         return FoundKey(Secret(key, self._say("wizard.typed")))
 
     def _key_at_hand(self, providers: Sequence[str]) -> FoundKey | None:
@@ -256,7 +256,7 @@ class Wizard:
 
     def _show(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            self._app.streams.note(f"{row.provider}: {row.title}. {row.meaning}")
+            self._app.streams.complain(f"{row.provider}: {row.title}. {row.meaning}")
 
     # -- the model -----------------------------------------------------------------
 
