@@ -115,9 +115,14 @@ def _providers_by_flags(wish: Wish) -> tuple[str, ...]:
         )
     if wish.choice != AUTO:
         return (wish.choice,)
-    if wish.skip_verify:
-        raise UsageError("--auth-choice auto asks the service, and --skip-verify forbids it", hint="name the provider")
+    check_skip(wish)
     return providers_of(wish.regions)
+
+
+def check_skip(wish: Wish) -> None:
+    """Refuse to find out what must not be asked. Raises UsageError."""
+    if wish.skip_verify and wish.choice == AUTO:
+        raise UsageError("--auth-choice auto asks the service, and --skip-verify forbids it", hint="name the provider")
 
 
 def _verified_by_flags(app: AppContext, wish: Wish, key: FoundKey, providers: Sequence[str], auth: str) -> Verified:

@@ -17,7 +17,7 @@ from glmcli.diagnosis import Decision, Evidence, Row, Subject, Verdict, diagnose
 from glmcli.errors import ConfigError
 from glmcli.onboarding.answers import AUTO, Answers, FoundKey, Verified, Wish, providers_of
 from glmcli.onboarding.keys import key_of_flags, stored_key
-from glmcli.onboarding.verification import HOW, decide, refusal, verify
+from glmcli.onboarding.verification import HOW, check_skip, decide, refusal, verify
 from glmcli.probing import Prober
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Wizard:
 
     def run(self) -> Answers:
         """Ask until a key is verified. Raises KeyboardInterrupt, and NetworkError when nobody answers."""
+        check_skip(self._wish)
         # Between two questions, too: whoever pastes early must not see the key.
         with self._app.prompter.silent():
             return self._run()
@@ -93,17 +94,23 @@ class Wizard:
         return providers_of(self._wish.regions, self._plan())
 
     def _region(self) -> str:
-        options = [(name, self._say(f"wizard.region.{name}")) for name in ("intl", "cn", "any")]
+        names = self._decidable("intl", "cn", "any")
+        options = [(name, self._say(f"wizard.region.{name}")) for name in names]
         own = PROVIDERS.get(self._before.provider) if self._before else None
         return self._choose("wizard.region", options, own.region if own else None, "--region")
 
     def _plan(self) -> Plan | None:
         """The plan, or None: find out. The words of the options are the consent to a tiny request."""
-        options = [(name, self._say(f"wizard.plan.{name}")) for name in ("coding", "payg", "find")]
+        names = self._decidable("coding", "payg", "find")
+        options = [(name, self._say(f"wizard.plan.{name}")) for name in names]
         own = PROVIDERS.get(self._before.provider) if self._before else None
         chosen = self._choose("wizard.plan", options, own.plan if own else None, "--auth-choice")
         self._may_probe = self._may_probe or chosen != Plan.CODING
         return None if chosen == "find" else Plan(chosen)
+
+    def _decidable(self, *names: str) -> tuple[str, ...]:
+        """The answers that can be given: the last one, to find out, needs a service that is asked."""
+        return names[:-1] if self._wish.skip_verify else names
 
     # -- the key -------------------------------------------------------------------
 

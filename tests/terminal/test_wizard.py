@@ -286,6 +286,19 @@ def test_where_both_pay_the_user_says_who(start: Start, home: Path) -> None:
     assert config(home)["profiles"]["default"]["provider"] == "zai"
 
 
+def test_without_verification_nothing_is_left_to_find_out(start: Start, home: Path, server: ScriptedServer) -> None:
+    """The answers that need the service are not offered, and it is not asked."""
+    terminal = start("--skip-verify")
+    to_the_key(terminal, 1, 2)
+    assert "Not sure" not in terminal.text
+    terminal.enter(TEST_KEY)
+    terminal.wait_for(MODEL)
+    terminal.enter()
+    assert terminal.wait_for_end() == 0
+    assert "not verified" in terminal.text
+    assert (key_in(home), len(server.requests)) == (TEST_KEY, 0)
+
+
 # -- what is there already ---------------------------------------------------------
 
 
