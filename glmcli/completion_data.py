@@ -190,7 +190,7 @@ TREE: dict[str, Node] = {
         'arguments': ('FILE|URL',),
     },
     'batch': {
-        'commands': (('run', 'Send every prompt of a file and keep the answers, resumable.'),),
+        'commands': (('run', 'Send every prompt of a file and keep the answers, resumable.'), ('submit', "Submit prompts to the service's Batch API (Zhipu), at half the price."), ('status', 'Ask how a submitted batch is doing.'), ('wait', 'Wait for a submitted batch, then fetch its answers.'), ('fetch', 'Download the answers of a batch, joined in the order of its input.'), ('cancel', 'Cancel a submitted batch; what is done can be fetched.'), ('list', 'List the batches that were submitted, the latest first.')),
         'options': (),
         'arguments': (),
     },
@@ -220,6 +220,59 @@ TREE: dict[str, Node] = {
             (('--set',), 'text', 'Set another request field; the value is JSON or text.'),
         ),
         'arguments': ('file',),
+    },
+    'batch submit': {
+        'commands': (),
+        'options': (
+            (('-o', '--output'), 'file', 'Remember where answers shall go.'),
+            (('--resume',), 'text', 'Submit what is left of a batch that was cut off.'),
+            (('--format',), 'text', 'Read jsonl, csv, tsv or text (default: by the name).'),
+            (('--template',), 'text', "Make the prompt from columns: 'Sum up {text}'."),
+            (('-m', '--model'), 'model', 'Ask this model (see `glm models`).'),
+            (('-s', '--system'), 'text', 'Set the system message.'),
+            (('--temperature',), 'text', 'Sample with this temperature, 0 to 1.'),
+            (('--top-p',), 'text', 'Sample from this share of likely tokens, 0.01 to 1.'),
+            (('--max-tokens',), 'text', 'Stop after N tokens, thinking included.'),
+            (('--stop',), 'text', 'Stop before this text (the service takes one).'),
+            (('--think',), 'text', 'Think off, low, medium, high, max or auto.'),
+            (('--json-mode',), '', 'Make the model answer with a JSON object.'),
+            (('--user-id',), 'text', 'Name the end user, 6 to 128 characters.'),
+            (('--set',), 'text', 'Set another request field; the value is JSON or text.'),
+        ),
+        'arguments': ('file',),
+    },
+    'batch status': {
+        'commands': (),
+        'options': (),
+        'arguments': ('text',),
+    },
+    'batch wait': {
+        'commands': (),
+        'options': (
+            (('-o', '--output'), 'file', 'Write answers here (default: as said at submit).'),
+            (('--interval',), 'text', 'Ask again after so long.'),
+            (('--deadline',), 'text', 'Stop waiting after so long (exit 9).'),
+        ),
+        'arguments': ('text',),
+    },
+    'batch fetch': {
+        'commands': (),
+        'options': (
+            (('-o', '--output'), 'file', 'Write answers here (default: as said at submit).'),
+        ),
+        'arguments': ('text',),
+    },
+    'batch cancel': {
+        'commands': (),
+        'options': (),
+        'arguments': ('text',),
+    },
+    'batch list': {
+        'commands': (),
+        'options': (
+            (('--remote',), '', 'Ask the service instead of this machine.'),
+        ),
+        'arguments': (),
     },
     'transcribe': {
         'commands': (),

@@ -124,7 +124,7 @@ class RunOptions:
 @app.command(
     epilog=examples(
         'glm agent run general_translation "good morning" --var target_lang=fr',
-        "glm agent run intelligent_education_correction_polling --image https://example.com/work.png --json",
+        "glm agent run AGENT --vars variables.json --image https://example.com/work.png --json",
     )
 )
 def run(
@@ -342,7 +342,7 @@ class TranslateOptions:
     epilog=examples(
         'glm agent translate "Good morning" --to ja',
         "glm agent translate -t fr < README.md > README.fr.md",
-        'glm agent translate -t de --suggestion "formal, Sie" --glossary terms.xlsx -f letter.md -o brief.md',
+        "glm agent translate -t de --suggestion formal --glossary terms.xlsx -f a.md -o b.md",
     )
 )
 def translate(
