@@ -22,7 +22,7 @@ from glmcli.api.calls import OpenReply
 from glmcli.errors import GlmError, NetworkError, ResultGone, ServiceError, StreamCut, UsageError
 
 #: A larger file is not taken (bytes).
-MAX_BYTES = {"image": 100 * 1024 * 1024, "cover": 100 * 1024 * 1024, "video": 4 * 1024**3}
+MAX_BYTES = {"image": 100 * 1024 * 1024, "cover": 100 * 1024 * 1024, "video": 4 * 1024**3, "file": 1024**3}
 _PIECE_BYTES = 256 * 1024
 _PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 8.0
@@ -173,6 +173,8 @@ class Downloader:
 
 def recognise(head: bytes, role: str) -> tuple[str, str] | None:
     """Content type and usual ending by the first bytes; None when they do not fit the role."""
+    if role == "file":
+        return ("application/pdf", ".pdf") if head.startswith(b"%PDF-") else ("application/octet-stream", "")
     if role == "video":
         if head[4:8] == b"ftyp":
             return ("video/quicktime", ".mov") if head[8:12] == b"qt  " else ("video/mp4", ".mp4")
