@@ -501,3 +501,11 @@ def test_a_refusal_in_a_conversation_comes_with_its_way_out(glm: Glm, server: Sc
     assert "zai-coding" in result.stderr
     assert "List the commands." in result.stderr
     assert result.exit_code == 0
+
+
+def test_a_picture_is_made_inside_a_conversation(glm: Glm, server: ScriptedServer) -> None:
+    """Saved under a name from its prompt, and ready to be asked about."""
+    result = converse(glm, "/image a red fox", "/attach a-red-fox.png", "what is it?")
+    assert "saved a-red-fox.png" in result.stderr
+    assert Path("a-red-fox.png").read_bytes().startswith(b"\x89PNG")
+    assert sent(server)[0]["content"][0]["type"] == "image_url"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from glmcli.errors import UsageError
-from glmcli.repl import again, choices, keeping
+from glmcli.repl import again, choices, keeping, picture
 from glmcli.repl.talk import Leave, Talk
 
 
@@ -54,6 +54,7 @@ COMMANDS: dict[str, SlashCommand] = {
         ),
         SlashCommand("search", "[on|off]", "Let the service search the web.", choices.search, "on|off"),
         SlashCommand("attach", "[FILE|URL|clear]", "Attach to the next question.", choices.attach, "file"),
+        SlashCommand("image", "PROMPT", "Create a picture and save it here.", picture.image),
         SlashCommand("tokens", "", "Tell how full the context is.", keeping.tokens),
         SlashCommand("cost", "", "Tell what this conversation has used.", keeping.cost),
         SlashCommand("retry", "", "Ask the last question again.", again.retry),
@@ -87,7 +88,7 @@ def take(talk: Talk, line: str) -> None:
     except Leave:
         raise
     except KeyboardInterrupt:
-        talk.say("stopped")
+        talk.say("interrupted")
     except Exception as error:  # no error ends a conversation
         talk.tell(error)
 

@@ -74,6 +74,7 @@ class LineEditor:
     def __init__(self, talk: Talk) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.filters import Condition
+        from prompt_toolkit.output import ColorDepth
         from prompt_toolkit.styles import Style
 
         app = talk.app
@@ -94,7 +95,8 @@ class LineEditor:
             key_bindings=_keys(talk, self._pastes),
             enable_open_in_editor=True,
             enable_suspend=True,
-            style=Style.from_dict({"rprompt": "ansibrightblack"}) if app.streams.may_color() else None,
+            style=Style.from_dict({"rprompt": "ansibrightblack"}),
+            color_depth=None if app.streams.may_color() else ColorDepth.DEPTH_1_BIT,
             include_default_pygments_style=False,
         )
 

@@ -98,7 +98,7 @@ class Talk:
                 tell_sources(app, turn.answer)
             self._judge(turn)
         except KeyboardInterrupt:
-            self.say("stopped")
+            self.say("interrupted")
         except DryRun as dry:
             app.streams.write_line(dry.command)
         except UsageError:
@@ -112,7 +112,11 @@ class Talk:
         answer = turn.answer
         if isinstance(turn.failure, Interrupted):
             kept = bool(answer.content or answer.tool_calls)
-            self.say("stopped; /continue goes on, /retry asks again" if kept else "stopped; /retry asks again")
+            self.say(
+                "interrupted; what came is kept: /continue goes on, /retry asks again"
+                if kept
+                else "interrupted; /retry asks again"
+            )
         elif turn.failure is not None:
             self.tell(turn.failure)
             if answer.content:

@@ -180,7 +180,7 @@ def test_ctrl_c_stops_an_answer_at_any_moment_and_the_next_turn_works(talk: Term
         while time.monotonic() < until:
             talk.read()
         talk.type("\x03")
-        talk.wait_for("stopped", number + 1)
+        talk.wait_for("interrupted", number + 1)
         talk.wait_for_prompt()
         say(talk, f"echo: works {number}.")
         assert f"\nworks {number}.\n" in talk.text.replace(f"> echo: works {number}.", "")
@@ -195,7 +195,7 @@ def test_a_stopped_answer_is_kept_and_marked(talk: Terminal, glm: Glm) -> None:
     talk.enter("repeat: 3000")
     talk.wait_for("sand box word")
     talk.type("\x03")
-    talk.wait_for("/continue goes on")
+    talk.wait_for("interrupted; what came is kept: /continue goes on")
     talk.wait_for_prompt()
     say(talk, "/continue")
     document = glm("history", "show", "last", "--json").json["messages"]
@@ -211,7 +211,7 @@ def test_a_silent_server_is_stopped_too(server: ScriptedServer) -> None:
         terminal.enter("fault:stall")
         terminal.wait_for("sandbox thinking")
         terminal.type("\x03")
-        terminal.wait_for("stopped")
+        terminal.wait_for("interrupted")
         terminal.wait_for_prompt()
         say(terminal, "echo: here again")
         assert "\nhere again\n" in terminal.text
@@ -261,7 +261,7 @@ def test_a_call_of_a_tool_is_asked_for(server: ScriptedServer) -> None:
         terminal.enter("call time_of_day again")
         terminal.wait_for("[y/N]", 2)
         terminal.type("\x03")
-        terminal.wait_for("stopped")
+        terminal.wait_for("interrupted")
         terminal.wait_for_prompt()
         say(terminal, "echo: on")
         assert "\non\n" in terminal.text
