@@ -83,7 +83,7 @@ def run_batch(app: AppContext, chat: ChatOptions, options: RunOptions) -> None:
             checked(sender(app).create(requests.request_for(next(iter(source)))))
         output = _place(app, options, stack)
         if options.output is not None:
-            stack.enter_context(_only_run(app.paths.state_dir / "batches", output, options.output))
+            stack.enter_context(only_run(app.paths.state_dir / "batches", output, options.output))
         answers = AnswerFile(output, name=options.output or "the journal", ordered=options.ordered, known=bill.add_kept)
         stack.callback(answers.close)
         answers.load()
@@ -114,7 +114,7 @@ def _place(app: AppContext, options: RunOptions, stack: ExitStack) -> Path:
 
 
 @contextmanager
-def _only_run(folder: Path, output: Path, name: str) -> Iterator[None]:
+def only_run(folder: Path, output: Path, name: str) -> Iterator[None]:
     """Be the only run that writes this output: two would pay for everything twice."""
     make_private_folder(folder)
     digest = hashlib.sha256(str(output.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:24]

@@ -46,9 +46,9 @@ class Requests:
         own = {name: value for name, value in item.fields.items() if name != "model"}
         return replace(base, messages=messages, extra={**base.extra, **own})
 
-    def body_for(self, item: Item) -> dict[str, object]:
-        """The request as the hosted Batch API wants it: without `stream`."""
-        body = self.request_for(item).to_json(stream=False)
+    def body_of(self, request: ChatRequest) -> dict[str, object]:
+        """The body as the hosted Batch API wants it: without `stream`."""
+        body = request.to_json(stream=False)
         del body["stream"]
         return body
 
