@@ -50,9 +50,14 @@ def look_first(task: Task) -> str:
     return f"look at the console of the service, then: glm tasks forget {task.id}" if task.id else "see the console"
 
 
+#: What a job of a kind makes, where the kind does not say it.
+_MADE = {"agent": "what the agent was asked for"}
+
+
 def failure_of(task: Task) -> GlmError:
     reason = task.error or "no reason was given"
-    message = f"the service could not make the {task.kind} (task {name_of(task)}): {reason}"
+    made = _MADE.get(task.kind, f"the {task.kind}")
+    message = f"the service could not make {made} (task {name_of(task)}): {reason}"
     if "1301" in reason:
         return ContentRefused(message, hint="change the prompt, and submit it as a new task")
     return TaskFailed(message, hint=f"what came back: glm tasks show {name_of(task)} --json")

@@ -346,8 +346,9 @@ def test_streaming(glm: Glm, server: ScriptedServer, fault: str | None) -> None:
         (["{cut"], ExitCode.NETWORK, ""),
         ([{"choices": [{"delta": {"content": ["a", {"text": "b"}]}}]}, "[DONE]"], ExitCode.OK, "ab\n"),
         ([{"choices": [{"finish_reason": "sensitive"}]}], ExitCode.CONTENT, ""),
+        ([{"choices": [{"finish_reason": "stop", "delta": {"content": "all"}}]}], ExitCode.OK, "all\n"),
     ],
-    ids=["error", "no-end", "torn-json", "mixed-content", "sensitive"],
+    ids=["error", "no-end", "torn-json", "mixed-content", "sensitive", "no-mark"],
 )
 def test_streams_of_all_kinds(
     glm: Glm, server: ScriptedServer, events: list[object], exit_code: ExitCode, out: str
@@ -420,6 +421,16 @@ def test_an_agent_that_takes_its_time(glm: Glm, server: ScriptedServer) -> None:
     result = glm("agent", "run", "intelligent_education_correction_polling", "polls:0", "--no-wait", env=env)
     assert glm("tasks", "list", "--json", env=env).exit_code == 0
     assert result.exit_code == 0
+
+
+def test_an_asynchronous_answer_in_words(glm: Glm, server: ScriptedServer) -> None:
+    """A result need not be a file; it is kept as the task's."""
+    server.script("POST", "/agents", json={"status": "pending", "async_id": "job-1", "agent_id": "x"})
+    choice = {"message": [{"role": "assistant", "content": [{"type": "text", "text": "8 of 10"}]}]}
+    server.script("POST", "/async-result", json={"status": "success", "async_id": "job-1", "choices": [choice]})
+    result = glm("agent", "run", "x", "mark this")
+    assert (result.exit_code, result.stdout) == (0, "8 of 10\n")
+    assert [task["status"] for task in glm("tasks", "list", "--json").json["tasks"]] == ["done"]
 
 
 # -- effects -----------------------------------------------------------------------------------
@@ -520,6 +531,14 @@ def test_a_page_in_several_pieces(glm: Glm, server: ScriptedServer) -> None:
     glm("agent", "slides", "tides", "-o", "tides")
     pages = [path.read_text() for path in sorted(Path("tides").iterdir())]
     assert pages == ["<html><body>o<b>ne</b></body></html>", "<html>two</html>"]
+
+
+def test_the_folder_of_slides_is_ours(glm: Glm, server: ScriptedServer) -> None:
+    """An id that the service chose cannot lead out of the working directory."""
+    html = {"type": "object", "object": {"output": "<html></html>", "position": 1}}
+    events = [{"conversation_id": "../../../x", "choices": [{"message": [{"content": [html]}]}]}, "[DONE]"]
+    server.script("POST", "/agents", sse=events)
+    assert glm("agent", "slides", "tides").stdout == "slides-x/page-01.html\n"
 
 
 @pytest.mark.parametrize("argv", [(), ("x", "--export", "odp"), ("x", "--size", "big"), ("--export", "pdf")])

@@ -293,12 +293,15 @@ def _await_result(app: AppContext, options: RunOptions, async_id: str) -> None:
 def _write_outcome(app: AppContext, task: Task, error: GlmError | None) -> None:
     """The result of an agent: text and addresses, which `Jobs` takes for a failure when there are none."""
     from glmcli.api.resources.agents import reply_from_json
+    from glmcli.jobstates import DONE
 
     body = (task.result or {}).get("reply")
     reply = reply_from_json(body if isinstance(body, dict) else {})
     if error is not None and not reply.parts:
         raise error
     _write_reply(app, reply)
+    if error is not None and task.id:
+        app.history.tasks.update(task.id, status=DONE)
 
 
 def _wish(agent_id: str, request: Mapping[str, object], output: str, *, force: bool = False) -> Wish:
@@ -639,7 +642,7 @@ def run_slides(app: AppContext, options: SlidesOptions) -> None:
     failure: GlmError | None = None
     if options.prompt:
         failure = _make(app, options, deck)
-    folder = app.cwd / Path(options.output or f"slides-{(deck.conversation_id or 'new')[-12:]}").expanduser()
+    folder = app.cwd / Path(options.output or _folder_name(deck)).expanduser()
     saved = deck.save(folder) if deck.pages else []
     exported = _exported(app, options, deck, folder) if failure is None else []
     _write_deck(app, deck, [*saved, *exported])
@@ -648,6 +651,13 @@ def run_slides(app: AppContext, options: SlidesOptions) -> None:
         raise failure
     if not saved and not exported and not deck.text:
         raise GlmError("the slide agent made no page", hint="say more in the prompt")
+
+
+def _folder_name(deck: Deck) -> str:
+    """A name from the id that the service gave, which may hold anything."""
+    from glmcli.filenames import name_from
+
+    return f"slides-{name_from((deck.conversation_id or '')[-12:], 'new')}"
 
 
 def _make(app: AppContext, options: SlidesOptions, deck: Deck) -> GlmError | None:

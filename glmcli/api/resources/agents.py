@@ -19,7 +19,8 @@ from glmcli.api.fields import mapping, mappings, text
 from glmcli.api.polling import JobState, state_of
 from glmcli.api.resources.async_results import JobReply, ResultFile
 from glmcli.api.resources.chat import usage_from_json
-from glmcli.api.sse import SseDecoder
+from glmcli.api.sse import ServerEvent, SseDecoder
+from glmcli.api.streaming import event_chunks, whole_json
 from glmcli.errors import ContentRefused, ServiceError, StreamCut
 from glmcli.events import Usage
 
@@ -163,11 +164,11 @@ class Agents:
             headers={"Accept": "text/event-stream"},
         )
         with self._caller.open(call) as reply:
-            if "event-stream" not in reply.headers.get("content-type", ""):  # failures are plain JSON
-                whole = Reply(reply.status, reply.headers, b"".join(reply.chunks()))
-                yield self._reply(whole)
-                return
-            yield from self._chunks(reply.chunks(), reply.headers.get("x-log-id"))
+            request_id = reply.headers.get("x-log-id")
+            if "json" in reply.headers.get("content-type", ""):  # failures are plain JSON
+                yield self._whole(whole_json(reply), reply.headers, request_id)
+            else:
+                yield from self._chunks(event_chunks(reply, language=self._language), request_id)
 
     def result(self, async_id: str, *, agent_id: str, variables: Mapping[str, object] | None = None) -> JobReply:
         """How an asynchronous agent is doing. Raises what `Caller.send` raises; a failed job is an answer."""
@@ -186,17 +187,19 @@ class Agents:
         return self._reply(self._caller.send(_call(path, body, repeatable=repeatable)))
 
     def _reply(self, reply: Reply) -> AgentReply:
-        body = reply.json()
-        self._raise_failure(body, reply)
-        found = reply_from_json(body if isinstance(body, dict) else {}, reply.request_id)
+        return self._whole(reply.json(), reply.headers, reply.request_id)
+
+    def _whole(self, body: object, headers: Mapping[str, str], request_id: str | None) -> AgentReply:
+        self._raise_failure(body, headers)
+        found = reply_from_json(body if isinstance(body, dict) else {}, request_id)
         if not found.parts and not found.async_id and found.status is None:
             raise ServiceError("the agent answered without content", request_id=found.request_id)
         return found
 
-    def _raise_failure(self, body: object, reply: Reply) -> None:
+    def _raise_failure(self, body: object, headers: Mapping[str, str]) -> None:
         from glmcli.api.faults import error_in_body
 
-        failure = error_in_body(body, headers=reply.headers, status=reply.status, language=self._language)
+        failure = error_in_body(body, headers=headers, language=self._language)
         if failure is not None:
             raise failure
         _judge(body)
@@ -206,19 +209,17 @@ class Agents:
         found = body if isinstance(body, dict) else {}
         status = text(found, "status")
         if state_of(status) is not JobState.FAILED or "async_id" not in found:
-            self._raise_failure(body, reply)
+            self._raise_failure(body, reply.headers)
         return job_from_json(found)
 
     def _chunks(self, pieces: Iterator[bytes], request_id: str | None) -> Iterator[AgentReply]:
-        decoder = SseDecoder()
         finished = False
-        for piece in pieces:
-            for event in decoder.feed(piece):
-                if event.data.strip() == "[DONE]":
-                    return
-                chunk = self._chunk(event.data, request_id)
-                finished = finished or chunk.finish_reason is not None
-                yield chunk
+        for event in _server_events(pieces):
+            if event.data.strip() == "[DONE]":
+                return
+            chunk = self._chunk(event.data, request_id)
+            finished = finished or chunk.finish_reason is not None
+            yield chunk
         if not finished:
             raise StreamCut("the agent's answer broke off before its end")
 
@@ -247,6 +248,13 @@ def retrieve_result(caller: Caller, async_id: str, *, agent_id: str = EFFECTS) -
 
 def _call(path: str, body: Mapping[str, object], *, repeatable: bool = True) -> Call:
     return Call(Service.AGENTS, "POST", path, body=json_body(body), repeatable=repeatable)
+
+
+def _server_events(pieces: Iterator[bytes]) -> Iterator[ServerEvent]:
+    decoder = SseDecoder()
+    for piece in pieces:
+        yield from decoder.feed(piece)
+    yield from decoder.finish()
 
 
 def _judge(body: object) -> None:
