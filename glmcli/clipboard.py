@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import PurePath
 
 from glmcli.streams import Streams
 
@@ -27,29 +28,28 @@ def copy(text: str, streams: Streams, environ: Mapping[str, str]) -> str | None:
     """
     is_remote = bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
     program = None if is_remote else _program(environ)
-    if program is not None and _run(program, text):
-        return program[0]
+    if program is not None and _run(program, text, environ):
+        return PurePath(program[0]).stem
     return "the terminal (OSC 52)" if _by_terminal(text, streams) else None
 
 
 def _program(environ: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The first program of this system that is there, by its full path."""
     from shutil import which
 
-    path = environ.get("PATH")
-    if sys.platform == "darwin":
-        return ("pbcopy",) if which("pbcopy", path=path) else None
-    if sys.platform == "win32":
-        return ("clip",)
-    for words, variable in _PROGRAMS:
-        if environ.get(variable) and which(words[0], path=path):
-            return words
+    own = {"darwin": ("pbcopy",), "win32": ("clip.exe",)}.get(sys.platform)
+    usable = [own] if own else [words for words, variable in _PROGRAMS if environ.get(variable)]
+    for words in usable:
+        found = which(words[0], path=environ.get("PATH"))
+        if found:
+            return (found, *words[1:])
     return None
 
 
-def _run(program: tuple[str, ...], text: str) -> bool:
+def _run(program: tuple[str, ...], text: str, environ: Mapping[str, str]) -> bool:
     import subprocess
 
-    encoding = "utf-16" if program[0].startswith("clip") else "utf-8"
+    encoding = "utf-16" if program[0].endswith("clip.exe") else "utf-8"
     try:
         # Their daemons keep running with our descriptors: nothing of theirs may be a pipe of ours.
         done = subprocess.run(  # noqa: S603  # a word of the table
@@ -57,6 +57,7 @@ def _run(program: tuple[str, ...], text: str) -> bool:
             input=text.encode(encoding, "replace"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=dict(environ),
             timeout=_PATIENCE_SECONDS,
             check=False,
         )

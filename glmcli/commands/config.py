@@ -233,22 +233,13 @@ def _text_of(path: Path) -> str:
 
 
 def _run_editor(app: AppContext, copy: Path) -> None:
-    import shlex
-    import subprocess
+    from glmcli.editor import edit_file
 
-    usual = "notepad" if os.name == "nt" else "vi"
-    editor = app.environ.get("VISUAL") or app.environ.get("EDITOR") or usual
     try:
-        words = [*shlex.split(editor, posix=os.name == "posix"), str(copy)]
-        code = subprocess.run(words, env=dict(app.environ), check=False).returncode  # noqa: S603  # the user's editor
-    except (OSError, ValueError) as error:
+        edit_file(app.environ, copy)
+    except ConfigError:
         copy.unlink()
-        raise ConfigError(
-            f"cannot run the editor {editor!r}: {error}", hint="set EDITOR, for example: EDITOR=nano"
-        ) from None
-    if code != 0:
-        copy.unlink()
-        raise ConfigError(f"the editor {editor!r} ended with exit code {code}; nothing was changed")
+        raise
 
 
 def _take_over(app: AppContext, copy: Path, before: str, after: str) -> None:
