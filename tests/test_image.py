@@ -254,7 +254,7 @@ def test_sizes_are_explained_without_a_key(glm: Glm) -> None:
         ("cogview-4", "1024x1024", 16)
     ]
     wrong = glm("image", "a fox", "--size", "1000x1000", env={"ZAI_API_KEY": "x"})
-    assert "--size 992x992" in wrong.stderr
+    assert "--size 1024x1024" in wrong.stderr
 
 
 @pytest.mark.parametrize(

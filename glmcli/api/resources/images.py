@@ -142,7 +142,7 @@ def _check_size(request: ImageRequest, model: ImageModel) -> Iterator[str]:
     if sides is None:
         raise UsageError(f"--size {request.size!r} is not WIDTHxHEIGHT", hint=hint)
     if any(side % model.multiple for side in sides):
-        nearest = "x".join(str(max(1, round(side / model.multiple)) * model.multiple) for side in sides)
+        nearest = "x".join(str(_nearest(side, model)) for side in sides)
         raise UsageError(
             f"{model.id} takes sides that are multiples of {model.multiple}, which {request.size} is not",
             hint=f"the nearest is --size {nearest}",
@@ -153,6 +153,12 @@ def _check_size(request: ImageRequest, model: ImageModel) -> Iterator[str]:
         )
     if min(sides) < model.shortest or max(sides) > model.longest:
         yield f"{model.id} is documented for sides of {model.shortest} to {model.longest} pixels"
+
+
+def _nearest(side: int, model: ImageModel) -> int:
+    """The length closest to one that is refused."""
+    multiple = round(side / model.multiple) * model.multiple
+    return min(max(multiple, model.shortest), model.longest)
 
 
 def _doubts(request: ImageRequest, model: ImageModel, region: Region) -> Iterator[str]:
