@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glmcli.api.resources.async_results import ResultFile
 from glmcli.downloads import Place, Saved
-from glmcli.errors import ContentRefused, GlmError, NetworkError, ResultGone, ServiceError, TaskFailed
+from glmcli.errors import ContentRefused, GlmError, NetworkError, ResultGone, ServiceError, TaskFailed, UsageError
 from glmcli.filenames import name_from
 from glmcli.history.model import Task
 from glmcli.history.times import iso_time
@@ -65,6 +65,8 @@ def failure_of(task: Task) -> GlmError:
 
 def error_of(task: Task) -> GlmError | None:
     """What there is to say of a task that is not running; None when its files can be fetched."""
+    if task.kind == "batch":
+        return UsageError(f"task {task.id} is a batch", hint=f"glm batch wait {task.id}")
     if task.status in (SUCCEEDED, DONE):
         return None
     if task.status == FAILED:

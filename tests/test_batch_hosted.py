@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from glmcli.batching.hosted import SubmitOptions, write_parts
 from glmcli.batching.items import Input
+from glmcli.batching.parts import PartLimits, write_parts
 from glmcli.batching.requests import Requests
 from glmcli.context import AppContext
 from glmcli.errors import ExitCode, UsageError
@@ -113,7 +113,7 @@ def test_large_inputs_become_several_parts(glm: Glm, server: ScriptedServer, tmp
 
     requests = Requests(app, ChatOptions())
     source = Input(Path("in.jsonl"), "in.jsonl", "jsonl")
-    for limits in (SubmitOptions("in.jsonl", max_lines=30), SubmitOptions("in.jsonl", max_bytes=5000)):
+    for limits in (PartLimits(max_lines=30), PartLimits(max_bytes=5000)):
         folder = tmp_path / f"parts{limits.max_lines}"
         folder.mkdir()
         parts = write_parts(source, requests, folder, limits)

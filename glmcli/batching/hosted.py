@@ -9,29 +9,25 @@ joined in order without the input, and `glm batch run` can send what is missing.
 
 from __future__ import annotations
 
-import json
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from shutil import rmtree
 from tempfile import TemporaryDirectory
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glmcli.api.bodies import PathSource
 from glmcli.api.endpoints import Region, Service
-from glmcli.api.fields import mapping, whole
 from glmcli.api.polling import PollingPolicy
-from glmcli.api.resources.batches import ENDPOINT, MAX_BYTES, MAX_LINES, TERMINAL, Batch, Batches
-from glmcli.api.resources.chat import answer_from_json
-from glmcli.batching.answers import AnswerFile, FailureFile, Line
-from glmcli.batching.index import DiskIndex, Entry, Order, key_of
-from glmcli.batching.items import Input, Item
+from glmcli.api.resources.batches import TERMINAL, Batch, Batches
+from glmcli.batching.answers import FailureFile
+from glmcli.batching.joining import Joiner
 from glmcli.batching.local import only_run
-from glmcli.batching.requests import Requests, answer_line, check_id, checked
+from glmcli.batching.parts import Part, write_parts
+from glmcli.batching.requests import Requests
 from glmcli.batching.source import open_input
 from glmcli.config.files import make_private_folder
 from glmcli.errors import GlmError, Interrupted, TaskPending, UsageError
@@ -40,26 +36,20 @@ from glmcli.jobstates import was_refused
 if TYPE_CHECKING:
     from glmcli.asking import ChatOptions
     from glmcli.context import AppContext
-    from glmcli.events import Answer
     from glmcli.history.model import Task
 
 KIND = "batch"
 SUBMITTING, SUBMITTED, FETCHED, FAILED, CANCELLED = "submitting", "submitted", "fetched", "failed", "cancelled"
-_CHUNK = 500
-
-Part = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitOptions:
-    """What is submitted, and where its answers will go. The limits are those of one input file."""
+    """What is submitted, and where its answers will go."""
 
     file: str
     output: str | None = None
     form: str | None = None
     template: str | None = None
-    max_lines: int = MAX_LINES
-    max_bytes: int = MAX_BYTES
 
 
 class Joined(NamedTuple):
@@ -106,7 +96,7 @@ class HostedBatches:
         try:
             with ExitStack() as stack:
                 source = open_input(self._app, options.file, options.form, options.template, stack)
-                parts = write_parts(source, requests, home, options)
+                parts = write_parts(source, requests, home)
             if self._app.options.dry_run:
                 self._service.upload(parts[0]["name"], PathSource(home / parts[0]["name"]))
             task = self._keep(source.name, options, requests.model, parts, home)
@@ -244,7 +234,7 @@ class HostedBatches:
             failures.open()
             stack.callback(failures.close)
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="glm-")))
-            joiner = _Joiner(path, failures, self._app.language)
+            joiner = Joiner(path, failures, self._app.language)
             stack.callback(joiner.close)
             for part in parts_of(task):
                 for file_id in filter(None, (part.get("output_file_id"), part.get("error_file_id"))):
@@ -325,160 +315,3 @@ def _mark(task: Task, part: Part) -> dict[str, str]:
 
 def _go_on(task: Task) -> str:
     return f"go on with: glm batch submit --resume {task.id}"
-
-
-# -- writing parts -----------------------------------------------------------------------
-
-
-def write_parts(source: Input, requests: Requests, folder: Path, limits: SubmitOptions) -> list[Part]:
-    """Convert an input into files as the service takes them: one model each, not too many lines or bytes."""
-    lines = DiskIndex()
-    writers: dict[str, _PartWriter] = {}
-    parts: list[Part] = []
-    try:
-        for item in source:
-            key = key_of(item.id)
-            earlier = lines.get(key)
-            check_id(None if earlier is None else earlier.first, item, source.name)
-            lines.put(key, Entry(item.line, 0, 0))
-            data, model = _request_line(item, requests)
-            writer = writers.get(model)
-            if writer is None or not writer.has_room(len(data), limits):
-                if writer is not None:
-                    writer.close()
-                part = {"name": f"part-{len(parts) + 1:03d}.jsonl", "model": model, "requests": 0}
-                parts.append(part)
-                writer = writers[model] = _PartWriter(folder, part)
-            writer.write(data)
-    finally:
-        lines.close()
-        for writer in writers.values():
-            writer.close()
-    if not parts:
-        raise UsageError(f"{source.name} holds no prompts", hint='a line is "a prompt", or {"id": …, "prompt": …}')
-    return parts
-
-
-class _PartWriter:
-    """One input file of the service."""
-
-    def __init__(self, folder: Path, part: Part) -> None:
-        self._part = part
-        self._file: IO[bytes] = (folder / part["name"]).open("wb")
-        self._size = 0
-
-    def has_room(self, size: int, limits: SubmitOptions) -> bool:
-        """Whether another line of this size still fits."""
-        return self._part["requests"] < limits.max_lines and self._size + size <= limits.max_bytes
-
-    def write(self, data: bytes) -> None:
-        """Add a line."""
-        self._file.write(data)
-        self._size += len(data)
-        self._part["requests"] += 1
-
-    def close(self) -> None:
-        """Done."""
-        self._file.close()
-
-
-def _request_line(item: Item, requests: Requests) -> tuple[bytes, str]:
-    """A line for the service, and the model that it asks."""
-    request = requests.request_for(item)
-    body = requests.body_of(request)
-    # Six characters at least are wanted; the place comes first, so that it can be read without the input.
-    custom_id = f"{item.line:08d}-{requests.digest(request)}-{item.id}"
-    value = {"custom_id": custom_id, "method": "POST", "url": ENDPOINT, "body": body}
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n", str(body["model"])
-
-
-# -- joining -----------------------------------------------------------------------------
-
-
-class _Joiner:
-    """Puts the lines of output and error files into the form and order of `glm batch run`."""
-
-    def __init__(self, output: Path, failures: FailureFile, language: str) -> None:
-        self._answers = AnswerFile(output, name=output.name, ordered=True)
-        self._failures = failures
-        self._language = language
-        self._places = DiskIndex()
-        self._last = 0
-        self._count = 0
-        self._answers.load()
-        self._answers.start()
-
-    def take(self, path: Path) -> None:
-        """Read one file of the service."""
-        lines: list[Line] = []
-        with path.open("rb") as file:
-            for data in file:
-                line = self._line(data)
-                if line is not None:
-                    lines.append(line)
-                if len(lines) == _CHUNK:
-                    self._append(lines)
-                    lines = []
-        self._append(lines)
-
-    def finish(self) -> int:
-        """Write the output; how many answers came."""
-        order = Order()
-        try:
-            for place in range(1, self._last + 1):
-                entry = self._places.get(key_of(str(place)))
-                if entry is not None:
-                    order.append(entry.first.to_bytes(8, "big") + entry.second.to_bytes(8, "big"))
-            self._answers.finish(order)
-        finally:
-            order.close()
-        return self._count
-
-    def close(self) -> None:
-        """Give back what is open."""
-        self._answers.close()
-        self._places.close()
-
-    def _append(self, lines: list[Line]) -> None:
-        if lines:
-            self._answers.append(lines)
-            self._count += len(lines)
-
-    def _line(self, data: bytes) -> Line | None:
-        """The answer in a line of the service; None for a failure, which is kept beside."""
-        value = _object(data)
-        found = _CUSTOM_ID.fullmatch(str(value.get("custom_id", "")))
-        if found is None:
-            return None  # not a line of ours: a blank one, or of a batch that somebody else made
-        place, digest, id = int(found[1]), found[2], found[3]
-        key = key_of(id)
-        self._places.put(key_of(str(place)), Entry(int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big"), 0))
-        self._last = max(self._last, place)
-        try:
-            return answer_line(id, digest, _answer_in(value, self._language))
-        except GlmError as error:
-            self._failures.append({"id": id, "line": place, "tries": 1, **error.to_json()})
-            return None
-
-
-_CUSTOM_ID = re.compile(r"(\d{8,})-([0-9a-f]{16})-(.*)", re.DOTALL)
-
-
-def _object(data: bytes) -> Mapping[str, Any]:
-    try:
-        value = json.loads(data)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _answer_in(value: Mapping[str, Any], language: str) -> Answer:
-    """The answer of one request. Raises the error that the service gave instead."""
-    from glmcli.api.faults import error_from_reply
-
-    response = mapping(value, "response")
-    status, body = whole(response, "status_code") or 0, response.get("body")
-    if status == 200 and isinstance(body, dict) and "error" not in body:
-        return checked(answer_from_json(body))
-    reason = body if body else {"error": value.get("error") or {}}
-    raise error_from_reply(status if status >= 400 else 500, {}, json.dumps(reason).encode(), language=language)

@@ -20,11 +20,12 @@ from glmcli.batching.bill import Bill, Budget, prompt_tokens
 from glmcli.batching.index import DiskIndex, Entry, Order, key_of, number_of
 from glmcli.batching.items import Input, Item
 from glmcli.batching.progress import Progress, duration
-from glmcli.batching.requests import Requests, answer_line, check_id, checked, sender
+from glmcli.batching.requests import Requests, answer_line, checked, sender
 from glmcli.batching.runner import GRACE_SECONDS, Manners, Outcome, Runner
 from glmcli.batching.signals import Signals
 from glmcli.batching.slots import Slots, folder_of_key
 from glmcli.batching.source import open_input
+from glmcli.batching.survey import Survey, surveyed, write_estimate
 from glmcli.config.files import FILE_MODE, make_private_folder, try_lock
 from glmcli.errors import GlmError, Interrupted, ServiceError, UsageError
 
@@ -54,24 +55,6 @@ class RunOptions:
     estimate: bool = False
 
 
-@dataclass(slots=True)
-class Survey:
-    """What the input holds. `todo` were never answered, `changed` were answered to another request."""
-
-    total: int = 0
-    todo: int = 0
-    changed: int = 0
-    first_changed: str = ""
-    prompt_tokens: int = 0
-    cost_in: float | None = None
-    at_most_out: int | None = 0
-
-    @property
-    def to_send(self) -> int:
-        """How many requests are left."""
-        return self.todo + self.changed
-
-
 def run_batch(app: AppContext, chat: ChatOptions, options: RunOptions) -> None:
     """Carry out a batch, or what is left of it. Raises the error that it ended with."""
     with ExitStack() as stack:
@@ -89,9 +72,9 @@ def run_batch(app: AppContext, chat: ChatOptions, options: RunOptions) -> None:
         answers.load()
         order = Order()
         stack.callback(order.close)
-        survey = _surveyed(source, requests, answers, bill, order)
+        survey = surveyed(source, requests, answers, bill, order)
         if options.estimate:
-            _write_estimate(app, survey, bill, requests.model)
+            write_estimate(app, survey, bill, requests.model)
             return
         _refuse_changed(survey, options)
         _LocalRun(app, options, source, requests, answers, order, survey, bill).run()
@@ -135,45 +118,6 @@ def _check_budget(bill: Bill, model: str, budget: Budget) -> None:
         )
 
 
-def _surveyed(source: Input, requests: Requests, answers: AnswerFile, bill: Bill, order: Order) -> Survey:
-    """Read everything once, so that a bad line is told before anything is paid."""
-    survey, lines = Survey(), DiskIndex()
-    try:
-        for item in source:
-            key = key_of(item.id)
-            earlier = lines.get(key)
-            check_id(None if earlier is None else earlier.first, item, source.name)
-            lines.put(key, Entry(item.line, 0, 0))
-            order.append(key)
-            _count(survey, item, requests, answers, bill)
-    finally:
-        lines.close()
-    if not survey.total:
-        raise UsageError(f"{source.name} holds no prompts", hint='a line is "a prompt", or {"id": …, "prompt": …}')
-    return survey
-
-
-def _count(survey: Survey, item: Item, requests: Requests, answers: AnswerFile, bill: Bill) -> None:
-    request = requests.request_for(item)
-    survey.total += 1
-    known = answers.request_of(item.id)
-    if known == number_of(requests.digest(request)):
-        return
-    if known is None:
-        survey.todo += 1
-    else:
-        survey.changed += 1
-        survey.first_changed = survey.first_changed or item.id
-    tokens = prompt_tokens(request)
-    survey.prompt_tokens += tokens
-    cost = bill.price(request.model, prompt=tokens, completion=0)
-    if cost is not None:
-        survey.cost_in = (survey.cost_in or 0.0) + cost
-    limit = request.extra.get("max_tokens", request.max_tokens)
-    can_add = survey.at_most_out is not None and isinstance(limit, int)
-    survey.at_most_out = survey.at_most_out + limit if can_add else None  # type: ignore[operator]  # both are numbers
-
-
 def _refuse_changed(survey: Survey, options: RunOptions) -> None:
     if survey.changed and not options.resend_changed:
         raise UsageError(
@@ -181,47 +125,6 @@ def _refuse_changed(survey: Survey, options: RunOptions) -> None:
             f"options ask for now (the first: {survey.first_changed})",
             hint="repeat the options of the earlier run, choose another -o, or pay for them anew: --resend-changed",
         )
-
-
-def _write_estimate(app: AppContext, survey: Survey, bill: Bill, model: str) -> None:
-    """What the rest is going to use; standard output, because it is what was asked for."""
-    from glmcli.api.catalog import PRICES_AS_OF
-
-    each = bill.expected_completion()
-    out = survey.to_send * each
-    value: dict[str, object] = {
-        "requests": survey.total,
-        "to_send": survey.to_send,
-        "model": model,
-        "prompt_tokens": survey.prompt_tokens,
-        "completion_tokens": out,
-        "completion_tokens_at_most": survey.at_most_out,
-        "cost_usd": bill.price(model, prompt=survey.prompt_tokens, completion=out),
-        "cost_usd_at_most": None,
-        "prices_as_of": PRICES_AS_OF,
-    }
-    if survey.at_most_out is not None:
-        value["cost_usd_at_most"] = bill.price(model, prompt=survey.prompt_tokens, completion=survey.at_most_out)
-    if app.options.json:
-        app.streams.write_json(value)
-        return
-    assumed = "as the answers so far" if bill.answers else "assumed"
-    most = f", at most {survey.at_most_out:,}" if survey.at_most_out is not None else ""
-    lines = [
-        f"requests    {survey.total:,}, of which {survey.to_send:,} are left",
-        f"model       {model}",
-        f"tokens in   about {survey.prompt_tokens:,}",
-        f"tokens out  about {out:,} ({each:,} each, {assumed}){most}",
-        f"cost        {_cost_told(value)}",
-    ]
-    app.streams.write("".join(f"{line}\n" for line in lines))
-
-
-def _cost_told(value: dict[str, object]) -> str:
-    if value["cost_usd"] is None:
-        return "unknown: no public price for this model and provider"
-    most = f", at most ${value['cost_usd_at_most']:.2f}" if value["cost_usd_at_most"] is not None else ""
-    return f"about ${value['cost_usd']:.2f}{most} (prices of {value['prices_as_of']})"
 
 
 # -- the run ---------------------------------------------------------------------------
