@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from glmcli.api.resources.quota import Metered, PlanQuota, Series, Subscription, Unit, Window
 from glmcli.history.times import iso_time
+from glmcli.streams import harmless
 
 SCHEMA_VERSION = 1
 _BAR_CELLS = 24
@@ -93,7 +94,7 @@ def lines(quota: PlanQuota, now: float, look: Look) -> Iterator[str]:
         for told in _beneath(_reset(window, now), _pace(window, now), look.width - indent):
             yield " " * indent + told
         if window.details:
-            yield " " * indent + ", ".join(f"{tool} {count:,}" for tool, count in window.details)
+            yield " " * indent + ", ".join(f"{harmless(tool)} {count:,}" for tool, count in window.details)
 
 
 def _beneath(reset: str, pace: str, width: int) -> list[str]:

@@ -17,6 +17,7 @@ from glmcli.api.endpoints import Service
 from glmcli.api.fields import mapping, mappings, text, whole
 from glmcli.errors import KeyRefused, ServiceError
 
+_YEAR_9999_MS = 253_370_764_800_000
 #: The clock of the service, whichever the region.
 _UTC_PLUS_8_SECONDS = 8 * 3600
 _HEADERS = {"Accept-Language": "en-US,en"}
@@ -118,7 +119,8 @@ def _percent(body: Mapping[str, Any], limit: int | None, remaining: int | None) 
 
 
 def _seconds(milliseconds: int | None) -> float | None:
-    return milliseconds / 1000 if milliseconds and milliseconds > 0 else None
+    """Epoch seconds; None for a moment that no calendar has."""
+    return milliseconds / 1000 if milliseconds and 0 < milliseconds < _YEAR_9999_MS else None
 
 
 @dataclass(frozen=True, slots=True)

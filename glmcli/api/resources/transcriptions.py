@@ -144,7 +144,11 @@ def transcript_from_json(body: object, request_id: str | None = None) -> Transcr
         _raise(found)
     words = text(found, "text")
     if words is None:
-        raise ServiceError("the service sent a transcription without `text`", request_id=request_id)
+        from glmcli.api.faults import error_in_body
+
+        raise error_in_body(body) or ServiceError(
+            "the service sent a transcription without `text`", request_id=request_id
+        )
     return Transcript(
         text=words,
         model=text(found, "model"),
