@@ -449,6 +449,25 @@ def test_commands_change_the_questions_to_come(glm: Glm, server: ScriptedServer,
     assert body["tools"][0]["type"] == "web_search"
 
 
+def test_options_are_set_and_checked(glm: Glm, server: ScriptedServer) -> None:
+    """A value that the service would refuse is told at once, and the old one stays."""
+    result = converse(
+        glm, "/set temperature 0.2", "/set temperature 3", "/set max_tokens=many", "/set do_sample false", "/set", "hi"
+    )
+    assert "0 to 1" in result.stderr
+    assert "max_tokens must be a number" in result.stderr
+    assert "set: temperature=0.2 do_sample=false" in result.stderr
+    body = server.last.json
+    assert (body["temperature"], body["do_sample"], "max_tokens" in body) == (0.2, False, False)
+
+
+@pytest.mark.parametrize("word", ["exit", "quit", "/exit", "/q", ":q"])
+def test_there_are_many_ways_to_leave(glm: Glm, server: ScriptedServer, word: str) -> None:
+    """None of them is a question."""
+    assert converse(glm, word, "never asked").exit_code == 0
+    assert len(server.requests) == 0
+
+
 def test_a_dry_run_prints_each_request(glm: Glm, server: ScriptedServer) -> None:
     """And sends none."""
     result = converse(glm, "one", "two", argv=("--dry-run",))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from glmcli.api.catalog import MODELS, find_model, nearest
 from glmcli.api.thinking import LEVELS
+from glmcli.asking import build_request
 from glmcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +71,42 @@ def think(talk: Talk, argument: str) -> None:
         talk.say(f"think: {level} ({'shown' if setup.thinking == 'show' else 'hidden'})")
     else:
         raise UsageError(f"there is no level {argument!r}", hint=f"/think {'|'.join(LEVELS)}, or show, or hide")
+
+
+def set_option(talk: Talk, argument: str) -> None:
+    """`/set [NAME VALUE|clear]`"""
+    session = talk.session
+    options = session.setup.options
+    if argument == "clear":
+        session.change(**dict.fromkeys(_SETTABLE), stop=(), assignments=())
+    elif argument:
+        name, _, text = argument.replace("=", " ", 1).partition(" ")
+        changed = replace(options, **_change(name, text.strip(), options.assignments))
+        # The checks of a request, before the next question meets them.
+        build_request(talk.app, changed, [{"role": "user", "content": "?"}])
+        session.setup.options = changed
+    options = session.setup.options
+    shown = [f"{name}={getattr(options, name)}" for name in _SETTABLE if getattr(options, name) is not None]
+    shown += [f"stop={options.stop[0]!r}"] if options.stop else []
+    talk.say(f"set: {' '.join([*shown, *options.assignments]) or 'nothing'}")
+
+
+_SETTABLE: dict[str, type] = {"temperature": float, "top_p": float, "max_tokens": int}
+
+
+def _change(name: str, text: str, assignments: tuple[str, ...]) -> dict[str, Any]:
+    """The options that a name and a value change; a name that is none of ours is a field of the request."""
+    if not text:
+        raise UsageError("/set needs a name and a value", hint="/set temperature 0.2")
+    if name == "stop":
+        return {"stop": (text,)}
+    if name not in _SETTABLE:
+        kept = [one for one in assignments if one.partition("=")[0] != name]
+        return {"assignments": (*kept, f"{name}={text}")}
+    try:
+        return {name: _SETTABLE[name](text)}
+    except ValueError:
+        raise UsageError(f"{name} must be a number, not {text!r}") from None
 
 
 def search(talk: Talk, argument: str) -> None:

@@ -52,6 +52,13 @@ COMMANDS: dict[str, SlashCommand] = {
             choices.think,
             "off|low|medium|high|max|auto|show|hide",
         ),
+        SlashCommand(
+            "set",
+            "[NAME VALUE|clear]",
+            "Show or change temperature, max_tokens and the like.",
+            choices.set_option,
+            "temperature|top_p|max_tokens|stop|clear",
+        ),
         SlashCommand("search", "[on|off]", "Let the service search the web.", choices.search, "on|off"),
         SlashCommand("attach", "[FILE|URL|clear]", "Attach to the next question.", choices.attach, "file"),
         SlashCommand("image", "PROMPT", "Create a picture and save it here.", picture.image),
@@ -77,8 +84,14 @@ COMMANDS: dict[str, SlashCommand] = {
 _COMMAND = re.compile(r"/([a-zA-Z?][\w-]*)?(?:\s+(.*))?", re.DOTALL)
 
 
+#: What people type who want to leave; as a question it would make no sense.
+_FAREWELLS = frozenset({"exit", "quit", ":q", ":wq", "exit()", "quit()"})
+
+
 def take(talk: Talk, line: str) -> None:
     """Carry out a line: a command, or a question. Raises Leave."""
+    if line.strip() in _FAREWELLS:
+        raise Leave
     found = _COMMAND.fullmatch(line.rstrip())
     try:
         if found is not None:

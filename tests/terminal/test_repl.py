@@ -176,7 +176,7 @@ def test_ctrl_c_stops_an_answer_at_any_moment_and_the_next_turn_works(talk: Term
     """Twenty moments, from before the first byte to the middle of the text."""
     for number in range(20):
         talk.enter("repeat: 3000")
-        until = time.monotonic() + number * 0.04
+        until = time.monotonic() + number * 0.02
         while time.monotonic() < until:
             talk.read()
         talk.type("\x03")
