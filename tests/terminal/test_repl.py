@@ -370,3 +370,17 @@ def test_a_conversation_is_resumed(glm: Glm) -> None:
         terminal.wait_for_prompt()
         say(terminal, "echo: second")
     assert [text for _, text in messages(glm)] == ["echo: first", "first", "echo: second", "second"]
+
+
+def test_a_single_answer_that_is_stopped_is_kept_too(glm: Glm) -> None:
+    """Exit code 130, what came on the screen and in the history; `glm chat -c` goes on with it."""
+    with Terminal("--provider", "sandbox", "chat", "repeat: 3000") as terminal:
+        terminal.wait_for("sand box word")
+        terminal.type("\x03")
+        assert terminal.wait_for_end() == 130
+        assert terminal.settings == terminal.before
+        assert not terminal.emulator.cursor.hidden
+    question, answer = glm("history", "show", "last", "--json").json["messages"]
+    assert question["content"] == "repeat: 3000"
+    assert answer["content"].startswith("sand box word")
+    assert not answer["complete"]
