@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from glmcli.history import History
 from tests.harness import Glm, GlmProcess, ScriptedServer
 
 FAST = ("--interval", "0.01")
@@ -154,6 +156,17 @@ def test_without_a_name_the_only_open_one_is_meant(glm: Glm, server: ScriptedSer
     submit(glm, "two")
     submit(glm, "three")
     assert glm("tasks", "wait").exit_code == 2
+
+
+def test_tasks_of_other_commands_are_left_to_them(glm: Glm, server: ScriptedServer, home: Path) -> None:
+    """A batch is in the list, and is waited for by its own command."""
+    with closing(History(home / "history.db")) as history:
+        id = history.tasks.add("batch", request={}, status="running", remote_id="b-1", provider="zhipu").id
+
+    assert glm("tasks", "wait", "--all").stderr == "no tasks are open\n"
+    named = glm("tasks", "wait", id)
+    assert (named.exit_code, f"glm batch wait {id}" in named.stderr) == (2, True)
+    assert "batch" in glm("tasks", "list").stdout
 
 
 # -- the right key at the right place ------------------------------------------------------

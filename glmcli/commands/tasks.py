@@ -202,14 +202,22 @@ def run_wait(app: AppContext, options: WaitOptions) -> None:
 
 def _chosen(app: AppContext, options: WaitOptions) -> list[Task]:
     """The tasks that are meant; without a name the only open one."""
+    from glmcli.jobclients import KINDS
     from glmcli.jobstates import OPEN
 
     store = app.history.tasks
     if options.all and options.names:
         raise UsageError("ids and --all exclude each other", hint="leave one of them out")
     if options.names:
-        return list({task.id: task for task in map(store.find, options.names)}.values())
-    tasks = store.recent(statuses=OPEN)[::-1]
+        named = list({task.id: task for task in map(store.find, options.names)}.values())
+        for task in named:
+            if task.kind not in KINDS:
+                raise UsageError(
+                    f"task {task.id} is a {task.kind}, which has commands of its own",
+                    hint=f"glm {task.kind} wait {task.id}",
+                )
+        return named
+    tasks = [task for task in store.recent(statuses=OPEN) if task.kind in KINDS][::-1]
     if not options.all and len(tasks) > 1:
         raise UsageError(
             f"{len(tasks)} tasks are open", hint="glm tasks wait --all, or name one of: glm tasks list --open"
