@@ -51,7 +51,9 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {
                 "api.client",
+                "api.inprocess",
                 "api.tls",
+                "api.transport",
                 "attachments",
                 "completion",
                 "config.credentials",
@@ -82,8 +84,7 @@ MAY_USE_SANDBOX = {"context", "commands.sandbox"}
 
 #: Outside thing -> the modules that may touch it.
 OWNERS = {
-    "httpx": {"api.client"},
-    "httpcore": {"api.client"},
+    "httpcore": {"api.transport", "api.inprocess", "api.client"},
     "truststore": {"api.tls"},
     "keyring": {"config.credentials"},
     "platformdirs": {"config.paths"},
