@@ -110,7 +110,7 @@ class Downloader:
                 content_type, ending = self._recognised(file, url, part, role)
                 size = file.seek(0, os.SEEK_END)
                 os.fsync(file.fileno())
-            return Saved(_settle(part, place, ending), size, content_type)
+            return Saved(settle(part, place, ending), size, content_type)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise GlmError(
@@ -200,7 +200,7 @@ def write_bytes(data: bytes, place: Place, *, role: str) -> Saved:
     try:
         place.folder.mkdir(parents=True, exist_ok=True)
         part.write_bytes(data)
-        return Saved(_settle(part, place, found[1]), len(data), found[0])
+        return Saved(settle(part, place, found[1]), len(data), found[0])
     except OSError as error:
         raise GlmError(f"cannot write {place.path}: {(error.strerror or str(error)).lower()}") from error
 
@@ -244,7 +244,7 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _settle(part: Path, place: Place, ending: str) -> Path:
+def settle(part: Path, place: Place, ending: str) -> Path:
     """Give the finished file its name. Raises UsageError when the name that was chosen is taken."""
     if place.is_exact:
         if place.overwrite:

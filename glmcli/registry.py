@@ -44,6 +44,7 @@ COMMANDS: dict[str, CommandEntry] = {
             ("run", "submit", "status", "wait", "fetch", "cancel", "list"),
         ),
         CommandEntry("transcribe", "Turn speech into text, of any length.", "transcribe", "Create"),
+        CommandEntry("speak", "Turn text of any length into speech.", "speak", "Create"),
         CommandEntry("search", "Search the web.", "search", "Look up"),
         CommandEntry("read", "Read web pages as Markdown or text.", "read", "Look up"),
         CommandEntry("tokenize", "Count the tokens of texts, files and messages.", "tokenize", "Look up"),

@@ -1,0 +1,77 @@
+"""A file that grows out of sight and gets its name when it is whole."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Self
+
+from glmcli.downloads import Place, settle
+from glmcli.errors import GlmError
+
+
+class NewFile:
+    """Inside the block the bytes stand beside their place; without `finish` nothing is left of them.
+
+    Every method raises GlmError where the disk refuses.
+    """
+
+    def __init__(self, place: Place, ending: str) -> None:
+        """`ending` is for a place whose name is not exact."""
+        self._place = place
+        self._ending = ending
+        self._part = place.folder / f".{place.name[:60]}.{secrets.token_hex(4)}.part"
+        self._file: IO[bytes] | None = None
+        self.size = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self._place.folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._part.open("xb")
+        except OSError as error:
+            raise self._cannot(error) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+            with suppress(OSError):
+                self._part.unlink(missing_ok=True)
+
+    def write(self, data: bytes) -> None:
+        """Append."""
+        assert self._file is not None
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise self._cannot(error) from error
+        self.size += len(data)
+
+    def replace_start(self, data: bytes) -> None:
+        """Write over the first bytes; nothing is appended afterwards."""
+        assert self._file is not None
+        try:
+            self._file.seek(0)
+            self._file.write(data)
+        except OSError as error:
+            raise self._cannot(error) from error
+
+    def finish(self) -> Path:
+        """Bring the bytes to the disk and give the file its name. Raises UsageError when that is taken by now."""
+        assert self._file is not None
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            return settle(self._part, self._place, self._ending)
+        except OSError as error:
+            raise self._cannot(error) from error
+
+    def _cannot(self, error: OSError) -> GlmError:
+        return GlmError(
+            f"cannot write {self._place.path}: {(error.strerror or str(error)).lower()}",
+            hint="free some space, or write elsewhere",
+        )

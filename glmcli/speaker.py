@@ -1,0 +1,142 @@
+"""Speaks a text of any length: piece by piece to the service, as one sound to file, pipe or player."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Protocol
+
+from glmcli.api.resources.speech import Samples, Speech, SpeechRequest
+from glmcli.audio.pcm import HEAD_BYTES, joined, wav_head, whole_samples
+from glmcli.errors import ServiceError
+
+if TYPE_CHECKING:
+    from glmcli.newfile import NewFile
+    from glmcli.streams import Streams
+
+#: Is told how many pieces are through, and the bytes of sound that came.
+OnProgress = Callable[[int, int], None]
+
+
+class Speaker:
+    """Turns pieces of text into one sound."""
+
+    def __init__(
+        self, speech: Speech, request: Callable[[str], SpeechRequest], *, stream: bool, on_progress: OnProgress
+    ) -> None:
+        """`stream` asks for the sound as it is made, else piece by piece."""
+        self._speech = speech
+        self._request = request
+        self._stream = stream
+        self._on_progress = on_progress
+        self._rate = 0
+        self._bytes = 0
+
+    def speak(self, texts: Sequence[str]) -> tuple[int, Iterator[bytes]]:
+        """Samples per second, and the samples; a piece is asked for when those before it are through.
+
+        Raises what `Speech` raises, and ServiceError for no sound or two kinds of it.
+        """
+        stretches = (self._stretch(number, text) for number, text in enumerate(texts))
+        first = next(stretches)
+        head = next(first, b"")
+        if not head:
+            raise ServiceError("the service sent no sound")
+        return self._rate, joined(chain([chain([head], first)], stretches), self._rate)
+
+    def _stretch(self, number: int, text: str) -> Iterator[bytes]:
+        self._on_progress(number, self._bytes)
+        return whole_samples(self._checked(number, self._samples(text)))
+
+    def _samples(self, text: str) -> Iterator[Samples]:
+        request = self._request(text)
+        return self._speech.stream(request) if self._stream else iter([self._speech.create(request)])
+
+    def _checked(self, number: int, stretch: Iterator[Samples]) -> Iterator[bytes]:
+        for samples in stretch:
+            if self._rate not in (0, samples.rate):
+                raise ServiceError(f"the service changed from {self._rate} to {samples.rate} samples per second")
+            self._rate = samples.rate
+            self._bytes += len(samples.data)
+            self._on_progress(number, self._bytes)
+            yield samples.data
+
+
+class Outlet(Protocol):
+    """Where sound goes. Nothing counts before `finish`."""
+
+    #: Nobody takes anything any more.
+    is_closed: bool
+
+    def begin(self, rate: int) -> None:
+        """Sound of so many samples per second follows."""
+
+    def write(self, samples: bytes) -> None:
+        """More sound."""
+
+    def finish(self) -> None:
+        """That was all."""
+
+
+class FileOutlet:
+    """A file, as WAV or bare samples; its head is written again when the length is known."""
+
+    is_closed = False
+
+    def __init__(self, file: NewFile, *, form: str) -> None:
+        self._file = file
+        self._is_wav = form == "wav"
+        self._rate = 0
+
+    def begin(self, rate: int) -> None:
+        """Leave room for the head."""
+        self._rate = rate
+        if self._is_wav:
+            self._file.write(wav_head(0, rate))
+
+    def write(self, samples: bytes) -> None:
+        """More sound."""
+        self._file.write(samples)
+
+    def finish(self) -> None:
+        """Put the true head in its place; the name is given by who owns the file."""
+        if self._is_wav:
+            self._file.replace_start(wav_head(self._file.size - HEAD_BYTES, self._rate))
+
+
+class PipeOutlet:
+    """Standard output; the head of a WAV leaves its length open, as no pipe can know it."""
+
+    is_closed = False
+
+    def __init__(self, streams: Streams, *, form: str) -> None:
+        self._streams = streams
+        self._is_wav = form == "wav"
+
+    def begin(self, rate: int) -> None:
+        """Write the head."""
+        if self._is_wav:
+            self._streams.write_bytes(wav_head(None, rate))
+
+    def write(self, samples: bytes) -> None:
+        """More sound."""
+        self._streams.write_bytes(samples)
+
+    def finish(self) -> None:
+        """Everything is out already."""
+
+
+def pour(rate: int, sound: Iterator[bytes], outlets: Sequence[Outlet]) -> int:
+    """Pass a sound on to every outlet; stops when none is open. Returns the bytes of samples that came."""
+    for outlet in outlets:
+        outlet.begin(rate)
+    size = 0
+    for samples in sound:
+        size += len(samples)
+        for outlet in outlets:
+            outlet.write(samples)
+        if all(outlet.is_closed for outlet in outlets):
+            break
+    for outlet in outlets:
+        outlet.finish()
+    return size
