@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glmcli.api.resources.async_results import ResultFile
-from glmcli.api.resources.images import URL_DAYS, Image, ImageRequest, Images
+from glmcli.api.resources.images import READ_TIMEOUT_SECONDS, URL_DAYS, Image, ImageRequest, Images
 from glmcli.context import AppContext
 from glmcli.downloads import Place, Saved, write_bytes
 from glmcli.errors import ExitCode, GlmError, Interrupted
@@ -41,7 +41,7 @@ class Drawing:
         A picture that was made and could not be saved is kept as a task, so
         that it can be fetched without paying again.
         """
-        image = self._images.create(request)
+        image = self._create(request)
         try:
             return Drawn(request, image, self._save(image, place))
         except KeyboardInterrupt:
@@ -50,6 +50,18 @@ class Drawing:
         except GlmError as error:
             error.hint = "\n".join(filter(None, (error.hint, self._keep(request, image, place))))
             raise
+
+    def _create(self, request: ImageRequest) -> Image:
+        timeout = self._app.settings.timeout_seconds
+        # A time-out that somebody chose counts; the default one is made for answers that begin at once.
+        patience = READ_TIMEOUT_SECONDS if timeout.source == "default" else None
+        try:
+            return self._images.create(request, read_timeout_seconds=patience)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "stopped while the picture was drawn; the service may have made it all the same",
+                hint="with --async it could be fetched later",
+            ) from None
 
     def draw_all(self, orders: Sequence[tuple[ImageRequest, Place]], *, at_once: int) -> Iterator[Drawn]:
         """Draw several, in order of their results; `at_once` at a time after the first.

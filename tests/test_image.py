@@ -116,6 +116,14 @@ def test_an_unanswered_request_is_not_repeated(glm: Glm, server: ScriptedServer)
     assert len(posts(server)) == 3
 
 
+def test_a_chosen_timeout_counts(glm: Glm, server: ScriptedServer) -> None:
+    """Drawing is given minutes unless the user says otherwise; it is not asked for twice."""
+    result = glm("image", "fault:slow a fox", "--timeout", "0.1", "-o", "a.png")
+    assert result.exit_code == 8
+    assert len(posts(server)) == 1
+    assert glm("image", "fault:slow a fox", "-o", "a.png").exit_code == 0
+
+
 def test_bytes_do_not_go_to_a_terminal(glm: Glm, server: ScriptedServer) -> None:
     """Nor between the lines of JSON."""
     assert glm("image", "a fox", "-o", "-", tty={"stdout"}).exit_code == 2

@@ -190,15 +190,18 @@ class Images:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def create(self, request: ImageRequest) -> Image:
-        """Draw, and wait for it. Raises what `Caller.send` raises, and ServiceError for a reply without a picture."""
+    def create(self, request: ImageRequest, *, read_timeout_seconds: float | None = READ_TIMEOUT_SECONDS) -> Image:
+        """Draw, and wait for it; a time-out of None is that of the settings.
+
+        Raises what `Caller.send` raises, and ServiceError for a reply without a picture.
+        """
         call = Call(
             Service.MEDIA,
             "POST",
             "/images/generations",
             body=json_body(request.body()),
             repeatable=False,
-            read_timeout_seconds=READ_TIMEOUT_SECONDS,
+            read_timeout_seconds=read_timeout_seconds,
         )
         reply = self._caller.send(call)
         return image_from_json(json_object(reply), reply.request_id)
