@@ -131,6 +131,33 @@ def test_from_pipe_to_pipe(glm: Glm, order: list[str]) -> None:
     assert not list(Path().iterdir())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals differ")
+def test_a_reader_that_had_enough(glm_process: GlmProcess, server: ScriptedServer) -> None:
+    """`| head -1` ends the run quietly, long before its end."""
+    server.sandbox.work_seconds = 0.02
+    ask(400)
+    with glm_process.start("batch", "run", "in.jsonl", "-j", "2") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["id"] == "q00000"
+        process.stdout.close()
+        told = process.stderr.read().decode()
+    assert process.returncode == 0
+    assert told == "glm: without -o FILE nothing is kept: an interrupted run begins anew\n"
+    assert len(server.requests) < 400
+
+
+def test_signed_tokens_from_many_threads(glm: Glm, server: ScriptedServer, home: Path) -> None:
+    """`auth = "jwt"`: every thread has a token that is good."""
+    home.mkdir()
+    profile = '[profiles.signed]\nprovider = "zai"\nauth = "jwt"\nkey = "env:ZAI_API_KEY"\n'
+    (home / "config.toml").write_text(f"version = 1\n{profile}")
+    names = ask(60)
+    result = glm(*RUN, "-p", "signed", "-j", "12")
+    assert (result.exit_code, ids_of()) == (0, names)
+    assert all(request.headers["authorization"].count(".") == 2 for request in server.requests)
+
+
 def test_anthropic_protocol(glm: Glm, server: ScriptedServer) -> None:
     """The same questions by `/v1/messages`."""
     names = ask(5)
@@ -437,11 +464,11 @@ class Unreliable(Sandbox):
 
 
 class TestFaults:
-    """Three per cent of each kind; `benchmarks/batch.py` has more of them, and more prompts."""
+    """Two per cent of each kind; `benchmarks/batch.py` has more of them, and more prompts."""
 
     @pytest.fixture
     def sandbox(self) -> Sandbox:
-        return Unreliable(0.03)
+        return Unreliable(0.02)
 
     @pytest.mark.skipif(os.name == "nt", reason="signals differ")
     @pytest.mark.parametrize("order", [[], ["--unordered"]], ids=["ordered", "unordered"])
@@ -547,17 +574,20 @@ class TestCrowd:
 
     @pytest.fixture
     def sandbox(self) -> Sandbox:
-        self.refused: list[float] = []
+        self.answered = 0
+        #: How many answers had gone out before each refusal.
+        self.refused: list[int] = []
         return Sandbox(in_flight=2, work_seconds=0.02, watch=self._note)
 
     def _note(self, request: Request, response: Response) -> None:
         if response.status == 429:
-            self.refused.append(time.monotonic())
+            self.refused.append(self.answered)
+        else:
+            self.answered += 1
 
     @pytest.mark.skipif(os.name == "nt", reason="signals differ")
-    def test_three_runs_share_the_limit(self, glm_process: GlmProcess, server: ScriptedServer, home: Path) -> None:
+    def test_three_runs_share_the_limit(self, glm_process: GlmProcess, server: ScriptedServer) -> None:
         """The limit is found in the first moments; from then on nobody is refused, and everybody is served."""
-        started = time.monotonic()
         runs = []
         for number in range(3):
             ask(120, f"in{number}.jsonl")
@@ -569,10 +599,10 @@ class TestCrowd:
             ends.append((run.returncode, stderr))
         assert ends == [(0, b"")] * 3
         assert [len(lines_of(f"out{number}.jsonl")) for number in range(3)] == [120] * 3
-        answered = len(server.requests) - len(self.refused)
-        assert answered == 360
-        later = [moment for moment in self.refused if moment > started + 2]
-        assert not later, f"{len(self.refused)} refusals, {len(later)} of them late"
+        assert self.answered == 360
+        late = [answered for answered in self.refused if answered > 60]
+        # On a machine so slow that a trial falls due, that one may be refused.
+        assert len(late) <= 1, f"{len(self.refused)} refusals, {len(late)} of them late"
 
     def test_a_lone_run_learns(self, glm: Glm, server: ScriptedServer) -> None:
         """Refusals are few, each is tried again, and it is told once per change."""
@@ -594,9 +624,9 @@ sys.exit(code)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no resource module")
 def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
-    """A hundred times the lines, about the same memory."""
+    """Fifty times the lines, about the same memory."""
     peaks = []
-    for count in (300, 30_000):
+    for count in (200, 10_000):
         ask(count, words="echo: " + "long " * 50 + "{}")
         Path("out.jsonl").write_text(
             "".join(
@@ -608,4 +638,4 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", _MEASURED, *SANDBOX, *RUN], capture_output=True, text=True)
         assert "belong to other requests" in done.stderr
         peaks.append(int(done.stderr.split()[-1]))
-    assert peaks[1] - peaks[0] < 6 * 1024 * 1024
+    assert peaks[1] - peaks[0] < 3 * 1024 * 1024

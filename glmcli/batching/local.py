@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from glmcli.context import AppContext
     from glmcli.events import Answer
 
+#: From so many prompts on, somebody who writes to a pipe is told about -o.
+_WORTH_KEEPING = 100
 _RERUN = "run the same command again"
 
 
@@ -167,6 +169,8 @@ class _LocalRun:
         self._failures.open()
         if self._kept:
             self._app.streams.note(f"glm: {self._kept:,} of {self._survey.total:,} are answered and not sent again")
+        if self._options.output is None and self._survey.total >= _WORTH_KEEPING:
+            self._app.streams.note("glm: without -o FILE nothing is kept: an interrupted run begins anew")
         runner = None
         with Signals() as signals:
             try:
@@ -176,12 +180,18 @@ class _LocalRun:
                     self._work(runner, signals)
             finally:
                 self._progress.clear()
-                self._show(to_the_end=True)
-                self._failures.close()
-                self._lost.close()
-                self._answers.finish(self._order)
+                self._close()
         self._tell(time.monotonic() - started)
         self._raise(runner.stopped_by if runner is not None else None, interrupted=signals.count > 0)
+
+    def _close(self) -> None:
+        """Put in order what came, whatever ended the run; a closed pipe must not keep the rest from it."""
+        try:
+            self._show(to_the_end=True)
+        finally:
+            self._failures.close()
+            self._lost.close()
+            self._answers.finish(self._order)
 
     def _runner(self) -> Runner:
         app = self._app
@@ -257,7 +267,7 @@ class _LocalRun:
                 self._fail(outcome, outcome.error)
         self._progress.done += len(lines)
         if self._options.output is None and not self._options.ordered:
-            self._app.streams.write_bytes(b"".join(line.data for line in lines))
+            self._write(b"".join(line.data for line in lines))
         self._show()
 
     def _count(self, answer: Answer) -> None:
@@ -285,7 +295,14 @@ class _LocalRun:
                 return
             self._shown += 1
             if data is not None:
-                self._app.streams.write_bytes(data)
+                self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        streams = self._app.streams
+        if streams.stdout_is_tty:
+            streams.write_harmless(data.decode())
+        else:
+            streams.write_bytes(data)
 
     # -- the end ------------------------------------------------------------------------
 

@@ -172,8 +172,8 @@ FetchOutput = Annotated[
 @app.command(
     "submit",
     epilog=examples(
-        "glm --provider zhipu batch submit prompts.jsonl -m glm-4-plus -o answers.jsonl",
-        "glm --provider zhipu batch submit --resume last",
+        "glm batch submit prompts.jsonl -m glm-4-plus -o answers.jsonl --provider zhipu",
+        "glm batch submit --resume last",
     ),
 )
 def submit(
