@@ -130,7 +130,7 @@ def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
-    for name in ("typer", "httpcore", "rich", "keyring", "prompt_toolkit", "tomlkit", "truststore"):
+    for name in ("typer", "httpx", "httpcore", "rich", "keyring", "prompt_toolkit", "tomlkit", "truststore"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

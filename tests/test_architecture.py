@@ -51,9 +51,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {
                 "api.client",
-                "api.inprocess",
                 "api.tls",
-                "api.transport",
                 "attachments",
                 "completion",
                 "config.credentials",
@@ -84,7 +82,8 @@ MAY_USE_SANDBOX = {"context", "commands.sandbox"}
 
 #: Outside thing -> the modules that may touch it.
 OWNERS = {
-    "httpcore": {"api.transport", "api.inprocess", "api.client"},
+    "httpx": {"api.client"},
+    "httpcore": {"api.client"},
     "truststore": {"api.tls"},
     "keyring": {"config.credentials"},
     "platformdirs": {"config.paths"},

@@ -319,7 +319,7 @@ def test_the_support_file_holds_no_key(glm: Glm, server: ScriptedServer, home: P
     assert document["config.toml"]["profiles"]["work"]["chat"]["system"] == "(13 characters)"
     assert "private words" not in text
     assert str(tmp_path / "user") not in text
-    assert (document["selected"]["provider"], "httpcore" in document["packages"]) == ("zai", True)
+    assert (document["selected"]["provider"], "httpx" in document["packages"]) == ("zai", True)
     assert "SOME_TOKEN" in document["variables"]
 
 

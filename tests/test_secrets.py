@@ -20,7 +20,7 @@ from glmcli.api.auth import JwtSource
 from glmcli.config.model import GlobalOptions
 from glmcli.context import AppContext
 from glmcli.streams import Streams
-from tests.faults.conftest import make_files
+from tests.audio.make import write_speech
 from tests.faults.ways import ONLINE, WAYS, Way, each
 from tests.harness import Glm, GlmProcess, Result, ScriptedServer
 from tests.raw_server import Answer, RawServer, response
@@ -34,7 +34,7 @@ QUICK = ("--max-retries", "0", "--timeout", "5")
 @pytest.fixture
 def way_files(tmp_path: Path) -> dict[str, str]:
     """The files that the ways name."""
-    return make_files(tmp_path / "work")
+    return {"clip": str(write_speech(tmp_path / "work" / "clip.wav", 1))}
 
 
 def shown(result: Result, folder: Path, *keys: str) -> list[str]:
@@ -226,12 +226,12 @@ def test_an_exception_of_a_library_does_not_print_the_key(
     glm: Glm, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Even an unexpected one that quotes the header: neither its line nor the traceback of `-vv`."""
-    import httpcore
+    import httpx
 
-    def send(self: object, request: httpcore.Request) -> httpcore.Response:
-        raise RuntimeError(f"cannot send {request.headers}")
+    def send(self: object, request: httpx.Request, **how: object) -> httpx.Response:
+        raise RuntimeError(f"cannot send {request.headers['authorization']}")
 
-    monkeypatch.setattr(httpcore.ConnectionPool, "handle_request", send)
+    monkeypatch.setattr(httpx.Client, "send", send)
     for flags in ((), ("-vv",), ("--json",), ("-vv", "--json")):
         result = glm(*flags, "chat", "hi", env={"ZAI_API_KEY": MARK})
         assert result.exit_code == 1

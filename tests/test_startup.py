@@ -28,8 +28,6 @@ main()
 HEAVY = {
     "PIL",
     "asyncio",
-    "http.client",
-    "httpx",
     "importlib.metadata",
     "keyring",
     "markdown_it",
@@ -87,7 +85,7 @@ def test_completion_loads_neither_typer_nor_a_command(bare: set[str], tmp_path: 
     """The Tab key must not be felt."""
     loaded, printed = _loaded(tmp_path, "--complete", "bash", "chat", "--syst")
     assert printed == "--system\n"
-    assert not [name for name in loaded if name.startswith(("typer", "glmcli.commands", "httpcore"))]
+    assert not [name for name in loaded if name.startswith(("typer", "glmcli.commands", "httpx"))]
     assert not {"json", "typing", "dataclasses"} & (loaded - bare)
 
 
@@ -96,7 +94,7 @@ def test_a_command_loads_no_other(tmp_path: Path) -> None:
     loaded, _ = _loaded(tmp_path, "completion", "bash")
     commands = {name for name in loaded if name.startswith("glmcli.commands.")}
     assert commands == {"glmcli.commands.completion", "glmcli.commands.options"}
-    assert not {"httpcore", *HEAVY} & loaded
+    assert not {"httpx", *HEAVY} & loaded
 
 
 @pytest.mark.parametrize(
@@ -121,7 +119,7 @@ def test_help_of_an_unusual_width_is_plain_text(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("COLUMNS", "66")
     loaded, printed = _loaded(tmp_path, "chat", "--help")
     assert "Usage: glm chat" in printed
-    assert not {"httpcore", "sqlite3", *HEAVY} & loaded
+    assert not {"httpx", "sqlite3", *HEAVY} & loaded
 
 
 def test_a_piped_answer_loads_nothing_heavy(tmp_path: Path, server: ScriptedServer) -> None:

@@ -1,8 +1,8 @@
-"""The HTTP client.
+"""The HTTP client: the one owner of httpx.
 
 Opens a connection when the first call leaves, adds the key to calls of the
-provider's own origin and to nothing else, and retries what is safe to repeat.
-`api.transport` carries the bytes.
+provider's own origin and to nothing else, retries what is safe to repeat, and
+turns every foreign exception into one of ours.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from glmcli import __version__
 from glmcli.api.calls import Call, JsonBody, Reply
 from glmcli.api.endpoints import Target, is_loopback
-from glmcli.api.transport import Transport, check_address, headers_of, host_of, pieces, shut_down
-from glmcli.errors import DryRun, GlmError, NetworkError, ServiceError
+from glmcli.errors import ConfigError, DryRun, GlmError, NetworkError, ServiceError, StreamCut, TimedOut
 
 if TYPE_CHECKING:
-    import httpcore
+    import httpx
 
 T = TypeVar("T")
 
@@ -30,6 +29,7 @@ USER_AGENT = f"glmcli/{__version__}"
 MAX_REPLY_BYTES = 256 * 1024 * 1024
 #: The body of a refusal is read up to here; the rest says nothing more.
 MAX_ERROR_BYTES = 1024 * 1024
+CONNECT_TIMEOUT_SECONDS = 10.0
 MAX_REDIRECTS = 5
 
 
@@ -86,9 +86,9 @@ class Client:
 
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
-        self._open: set[httpcore.Response] = set()
+        self._pools: dict[tuple[str, str | None], httpx.Client] = {}
+        self._open: set[httpx.Response] = set()
         self._sent = threading.Event()
-        self._transport = Transport(options.environ, application=options.application, on_sent=self._sent.set)
 
     @property
     def target(self) -> Target:
@@ -100,19 +100,27 @@ class Client:
 
         The event is set when the next request has left.
         """
-        import httpcore  # noqa: F401  # loaded here, so that the thread has only to send
+        import httpx  # noqa: F401  # loaded here, so that the thread has only to send
 
         self._sent.clear()
         return self._sent
 
     def abort(self) -> None:
         """Break off answers that another thread is reading; it gets StreamCut."""
+        import socket
+
         for response in list(self._open):
-            shut_down(response)
+            stream = response.extensions.get("network_stream")
+            connection = stream.get_extra_info("socket") if stream is not None else None
+            if connection is not None:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connections, if any were opened."""
-        self._transport.close()
+        for pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
 
     def send(self, call: Call) -> Reply:
         """Carry out a call and read the whole answer.
@@ -152,7 +160,7 @@ class Client:
                     yield reply
                     return
                 url = _next_url(url, location)
-        raise NetworkError(f"more than {MAX_REDIRECTS} redirects from {host_of(url)}")
+        raise NetworkError(f"more than {MAX_REDIRECTS} redirects from {_host(url)}")
 
     def _with_retries(self, call: Call, attempt: Callable[[], T]) -> T:
         options = self._options
@@ -195,30 +203,44 @@ class Client:
                     yield reply
                     return
                 url = _same_origin_url(url, location, call.method, reply.status)
-        raise NetworkError(f"more than {MAX_REDIRECTS} redirects from {host_of(url)}")
+        raise NetworkError(f"more than {MAX_REDIRECTS} redirects from {_host(url)}")
 
     @contextmanager
     def _request(
         self, method: str, url: str, headers: dict[str, str], call: Call | None, read_timeout: float | None
     ) -> Iterator[ArrivingReply]:
+        import httpx
+
         body = call.body if call is not None else None
         content: bytes | Iterator[bytes] | None = None
         if body is not None:
             content = body.encode() if isinstance(body, JsonBody) else body.chunks()
-            length = len(content) if isinstance(content, bytes) else body.length()
-            headers = {**headers, "Content-Type": body.content_type, "Content-Length": str(length)}
-        elif method not in ("GET", "HEAD"):
-            headers = {**headers, "Content-Length": "0"}
+            headers = {**headers, "Content-Type": body.content_type}
+            if not isinstance(content, bytes):
+                headers["Content-Length"] = str(body.length())
         timeout = read_timeout or self._options.timeout_seconds
+        limits = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT_SECONDS))
         started = time.monotonic()
         with ExitStack() as stack:
-            response = self._transport.send(method, url, headers, content, timeout)
+            try:
+                http = self._pool(url)
+                extensions = {"trace": self._trace}
+                request = http.build_request(
+                    method, url, headers=headers, content=content, timeout=limits, extensions=extensions
+                )
+            except (httpx.InvalidURL, ValueError) as error:
+                raise ConfigError(f"the address {url!r} cannot be used: {error}") from None
+            response = _sent(http, request, url, timeout)
             self._open.add(response)
             stack.callback(response.close)
             stack.callback(self._open.discard, response)
             reply = ArrivingReply(response, url, timeout, self._options.watcher)
             self._options.watcher.received(reply.status, reply.headers, time.monotonic() - started)
             yield reply
+
+    def _trace(self, name: str, info: object) -> None:
+        if name.endswith("send_request_body.complete"):
+            self._sent.set()
 
     def _raise_for_status(self, reply: ArrivingReply) -> None:
         if 200 <= reply.status < 300:
@@ -228,17 +250,37 @@ class Client:
         body = reply.read_some(MAX_ERROR_BYTES)
         raise error_from_reply(reply.status, reply.headers, body, language=self._options.language)
 
+    def _pool(self, url: str) -> httpx.Client:
+        """The connection pool for a URL: one per scheme and proxy."""
+        import httpx
+
+        scheme = urlsplit(url).scheme
+        if self._options.application is not None:
+            key: tuple[str, str | None] = ("wsgi", None)
+            transport = httpx.WSGITransport(app=self._options.application)
+            return self._pools.setdefault(key, httpx.Client(transport=transport, trust_env=False))
+        from glmcli.api.proxies import choose_proxy
+
+        proxy = choose_proxy(url, self._options.environ)
+        key = (scheme, proxy)
+        if key not in self._pools:
+            from glmcli.api.tls import tls_context
+
+            verify = tls_context(self._options.environ) if scheme == "https" else False
+            self._pools[key] = httpx.Client(verify=verify, proxy=proxy, trust_env=False)
+        return self._pools[key]
+
 
 class ArrivingReply:
     """An answer whose head has come (`api.calls.OpenReply`). Header names are lower case."""
 
-    def __init__(self, response: httpcore.Response, url: str, timeout_seconds: float, watcher: Watcher) -> None:
+    def __init__(self, response: httpx.Response, url: str, timeout_seconds: float, watcher: Watcher) -> None:
         self._response = response
         self._url = url
         self._timeout_seconds = timeout_seconds
         self._watcher = watcher
-        self.status = response.status
-        self.headers = headers_of(response)
+        self.status = response.status_code
+        self.headers: dict[str, str] = {name.lower(): value for name, value in response.headers.items()}
 
     def redirect(self) -> str | None:
         """The target of a redirect, else None."""
@@ -246,18 +288,24 @@ class ArrivingReply:
 
     def chunks(self) -> Iterator[bytes]:
         """Body pieces as they arrive, decompressed. Raises StreamCut or TimedOut when the line breaks."""
+        import httpx
+
         from glmcli.api.compression import decompressed
 
-        arriving = pieces(self._response, self._url, self._timeout_seconds)
-        for piece in decompressed(arriving, self.headers.get("content-encoding", "")):
-            self._watcher.body(piece)
-            yield piece
+        try:
+            for piece in decompressed(self._response.iter_raw(), self.headers.get("content-encoding", "")):
+                self._watcher.body(piece)
+                yield piece
+        except (httpx.TimeoutException, TimeoutError):
+            raise _silence(self._url, self._timeout_seconds) from None
+        except (httpx.HTTPError, OSError) as error:
+            raise StreamCut(f"the answer from {_host(self._url)} broke off: {_reason(error)}") from error
 
     def read(self, limit_bytes: int) -> bytes:
         """The whole body. Raises NetworkError above the limit."""
         body = self.read_some(limit_bytes + 1)
         if len(body) > limit_bytes:
-            raise NetworkError(f"the answer from {host_of(self._url)} is larger than {limit_bytes >> 20} MiB")
+            raise NetworkError(f"the answer from {_host(self._url)} is larger than {limit_bytes >> 20} MiB")
         return body
 
     def read_some(self, limit_bytes: int) -> bytes:
@@ -278,6 +326,10 @@ def _as_asked(secret_headers: Mapping[str, str], call: Call) -> Mapping[str, str
     return {name: value.removeprefix("Bearer ") for name, value in secret_headers.items()}
 
 
+def _host(url: str) -> str:
+    return urlsplit(url).netloc or url
+
+
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
@@ -288,11 +340,11 @@ def _same_origin_url(url: str, location: str, method: str, status: int) -> str:
     target, is_same = _joined(url, location)
     if not is_same:
         raise NetworkError(
-            f"{host_of(url)} redirects the call to {host_of(target)}; the key was not sent there",
+            f"{_host(url)} redirects the call to {_host(target)}; the key was not sent there",
             hint="check the base URL, or the proxy in between",
         )
     if method not in ("GET", "HEAD") and status not in (307, 308):
-        raise NetworkError(f"{host_of(url)} redirects a {method} call to {target}", hint="check the base URL")
+        raise NetworkError(f"{_host(url)} redirects a {method} call to {target}", hint="check the base URL")
     return target
 
 
@@ -300,11 +352,9 @@ def _joined(url: str, location: str) -> tuple[str, bool]:
     """The target of a redirect, and whether it lies within the origin. Raises NetworkError for an unreadable one."""
     try:
         target = urljoin(url, location)
-        if target.startswith(("http:", "https:")):
-            check_address(target)
         return target, _origin(target) == _origin(url)
     except ValueError:
-        raise NetworkError(f"{host_of(url)} redirects to a location that is no address: {location!r}") from None
+        raise NetworkError(f"{_host(url)} redirects to {location!r}, which is no address") from None
 
 
 def _next_url(url: str, location: str) -> str:
@@ -313,5 +363,80 @@ def _next_url(url: str, location: str) -> str:
     parts = urlsplit(target)
     downgraded = urlsplit(url).scheme == "https" and parts.scheme != "https"
     if parts.scheme not in ("http", "https") or (downgraded and not is_loopback(parts.hostname or "")):
-        raise NetworkError(f"refusing the redirect from {host_of(url)} to {parts.scheme}://{parts.netloc}")
+        raise NetworkError(f"refusing the redirect from {_host(url)} to {parts.scheme}://{parts.netloc}")
     return target
+
+
+def _sent(http: httpx.Client, request: httpx.Request, url: str, timeout_seconds: float) -> httpx.Response:
+    """The head of the answer to a request. Raises NetworkError."""
+    import httpx
+
+    try:
+        return http.send(request, stream=True)
+    except httpx.InvalidURL as error:  # httpx reads the target of a redirect even when it does not follow
+        raise NetworkError(f"{_host(url)} redirects to an address that cannot be used: {error}") from None
+    except (httpx.HTTPError, OSError) as error:
+        raise _network_error(error, url, timeout_seconds) from error
+    except UnicodeError as error:  # a name with a label that IDNA refuses
+        raise ConfigError(f"the address {url!r} cannot be used: {error}") from None
+
+
+def _network_error(error: Exception, url: str, timeout_seconds: float) -> GlmError:
+    """One of ours for an exception of httpx before the head of an answer."""
+    import httpx
+
+    host = _host(url)
+    sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+    if isinstance(error, httpx.ConnectTimeout):
+        seconds = min(timeout_seconds, CONNECT_TIMEOUT_SECONDS)
+        found: NetworkError = TimedOut(f"could not connect to {host} within {seconds:g} s")
+    elif isinstance(error, httpx.TimeoutException):
+        found = _silence(url, timeout_seconds)
+    elif isinstance(error, httpx.ProxyError):
+        found = NetworkError(
+            f"the proxy refused the connection to {host}: {error}", hint="check HTTPS_PROXY and NO_PROXY"
+        )
+    else:
+        found = _explained(error, host)
+    found.sent = sent
+    return found
+
+
+def _silence(url: str, timeout_seconds: float) -> TimedOut:
+    longer = max(60, int(timeout_seconds * 3))
+    return TimedOut(
+        f"nothing came from {_host(url)} for {timeout_seconds:g} s",
+        hint=f"a thinking model can be silent for minutes: try --timeout {longer}, or --think low",
+    )
+
+
+def _explained(error: Exception, host: str) -> NetworkError:
+    """Tell DNS, TLS and refused connections apart by the exception at the bottom."""
+    import socket
+    import ssl
+
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return NetworkError(f"the name of {host} cannot be resolved", hint="check the network, or the base URL")
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return NetworkError(
+                f"the certificate of {host} is not trusted: {cause.verify_message}",
+                hint="behind a company proxy set SSL_CERT_FILE to its certificate bundle",
+            )
+        if isinstance(cause, ssl.SSLError):
+            return NetworkError(
+                f"no secure connection to {host}: {cause.reason or cause}", hint="is it an https address?"
+            )
+        if isinstance(cause, ConnectionRefusedError):
+            return NetworkError(f"{host} refuses connections", hint="is the server running, and the port right?")
+    return NetworkError(f"the connection to {host} failed: {_reason(error)}")
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
