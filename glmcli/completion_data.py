@@ -44,7 +44,7 @@ GLOBAL: tuple[tuple[tuple[str, ...], str, str], ...] = (
 
 TREE: dict[str, Node] = {
     '': {
-        'commands': (('chat', 'Ask a model, or hold a conversation.'), ('stream', 'Ask a model and pipe the raw answer as it arrives.'), ('agent', 'Translate, make slides, or run any agent.'), ('ocr', 'Turn PDFs and pictures into Markdown.'), ('batch', 'Send many prompts, resumable; here or on the Batch API.'), ('transcribe', 'Turn speech into text, of any length.'), ('search', 'Search the web.'), ('read', 'Read web pages as Markdown or text.'), ('tokenize', 'Count the tokens of texts, files and messages.'), ('image', 'Create a picture from a prompt.'), ('video', 'Create a video from a prompt or pictures.'), ('tasks', 'List, wait for and fetch asynchronous jobs.'), ('models', 'List models with context, price and abilities.'), ('usage', "Show the plan's windows, or what was used here."), ('onboard', 'Set up a key: find out what it can use, verify it, store it.'), ('doctor', 'Find out what works, and mend what does not.'), ('api', 'Call any path of the service with your key.'), ('explain', 'Explain an error code of the service.'), ('sandbox', 'Run the embedded imitation of the service.'), ('env', 'Print the variables that other clients need.'), ('exec', 'Run a program with the variables that it needs.'), ('connect', 'Set up a coding tool to use your key.'), ('history', 'Find, read, export and delete conversations.'), ('template', 'Keep prompts with variables for later use.'), ('profile', 'Manage profiles and their keys.'), ('config', 'Show and change the configuration.'), ('completion', 'Print the completion script of a shell.')),
+        'commands': (('chat', 'Ask a model, or hold a conversation.'), ('stream', 'Ask a model and pipe the raw answer as it arrives.'), ('agent', 'Translate, make slides, or run any agent.'), ('ocr', 'Turn PDFs and pictures into Markdown.'), ('batch', 'Send many prompts, resumable; here or on the Batch API.'), ('transcribe', 'Turn speech into text, of any length.'), ('speak', 'Turn text of any length into speech.'), ('search', 'Search the web.'), ('read', 'Read web pages as Markdown or text.'), ('tokenize', 'Count the tokens of texts, files and messages.'), ('image', 'Create a picture from a prompt.'), ('video', 'Create a video from a prompt or pictures.'), ('tasks', 'List, wait for and fetch asynchronous jobs.'), ('models', 'List models with context, price and abilities.'), ('usage', "Show the plan's windows, or what was used here."), ('onboard', 'Set up a key: find out what it can use, verify it, store it.'), ('doctor', 'Find out what works, and mend what does not.'), ('api', 'Call any path of the service with your key.'), ('explain', 'Explain an error code of the service.'), ('sandbox', 'Run the embedded imitation of the service.'), ('env', 'Print the variables that other clients need.'), ('exec', 'Run a program with the variables that it needs.'), ('connect', 'Set up a coding tool to use your key.'), ('history', 'Find, read, export and delete conversations.'), ('template', 'Keep prompts with variables for later use.'), ('profile', 'Manage profiles and their keys.'), ('config', 'Show and change the configuration.'), ('completion', 'Print the completion script of a shell.')),
         'options': (),
         'arguments': (),
     },
@@ -290,6 +290,24 @@ TREE: dict[str, Node] = {
             (('--set',), 'text', 'Set another request field; the value is JSON or text.'),
         ),
         'arguments': ('file',),
+    },
+    'speak': {
+        'commands': (),
+        'options': (
+            (('-f', '--file'), 'text', 'Speak a text file; - is standard input.'),
+            (('-o', '--output'), 'text', 'Write to this file or folder; - is standard output.'),
+            (('--voice',), 'text', 'Speak with this voice, built in or cloned; list shows them.'),
+            (('--speed',), 'text', 'Speak faster or slower, 0.5 to 2.'),
+            (('--volume',), 'text', 'Speak louder or softer, up to 10.'),
+            (('--format',), 'text', 'Write wav or pcm (default: by the ending of -o, else wav).'),
+            (('--play',), '', 'Let it be heard at once; a file is kept only with -o.'),
+            (('-m', '--model'), 'model', 'Use this speech model.'),
+            (('--watermark', '--no-watermark'), '', 'Mark the result as generated (Zhipu).'),
+            (('--force',), '', 'Overwrite a file that exists.'),
+            (('--experimental',), '', 'Try at Z.AI what only Zhipu documents.'),
+            (('--set',), 'text', 'Set another request field; the value is JSON or text.'),
+        ),
+        'arguments': ('text',),
     },
     'search': {
         'commands': (),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
-from glmcli.api.resources.speech import Samples, Speech, SpeechRequest
+from glmcli.api.resources.speech import RATE, Samples, Speech, SpeechRequest
 from glmcli.audio.pcm import HEAD_BYTES, joined, wav_head, whole_samples
 from glmcli.errors import ServiceError
 
 if TYPE_CHECKING:
+    from glmcli.api.calls import Reply
     from glmcli.newfile import NewFile
     from glmcli.streams import Streams
 
@@ -60,6 +62,38 @@ class Speaker:
             self._bytes += len(samples.data)
             self._on_progress(number, self._bytes)
             yield samples.data
+
+
+def samples_of(reply: Reply) -> Samples:
+    """The sound of a whole answer, WAV or bare samples. Raises ServiceError when it is neither."""
+    if reply.body[:4] == b"RIFF":
+        return _from_wav(reply)
+    if "json" in reply.headers.get("content-type", "") or reply.body[:1] == b"{":
+        from glmcli.api.faults import error_in_body
+
+        raise error_in_body(reply.json()) or _no_sound(reply, "JSON")
+    if not reply.body or "text/" in reply.headers.get("content-type", ""):
+        raise _no_sound(reply, reply.headers.get("content-type") or "nothing")
+    return Samples(reply.body, RATE)
+
+
+def _from_wav(reply: Reply) -> Samples:
+    from glmcli.audio.wav import PCM, WavError, read_wav
+
+    try:
+        found = read_wav(BytesIO(reply.body))
+    except WavError as error:
+        raise _no_sound(reply, f"a WAV file that cannot be read ({error.message})") from error
+    if (found.encoding, found.channels, found.sample_bytes) != (PCM, 1, 2):
+        raise _no_sound(reply, f"{8 * found.sample_bytes}-bit sound of {found.channels} channels")
+    return Samples(reply.body[found.data_offset : found.data_offset + found.data_bytes], found.rate)
+
+
+def _no_sound(reply: Reply, what: str) -> ServiceError:
+    return ServiceError(f"the service sent {what} where 16-bit mono sound should be", request_id=reply.request_id)
+
+
+# -- where it goes -----------------------------------------------------------------------
 
 
 class Outlet(Protocol):

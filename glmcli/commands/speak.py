@@ -234,10 +234,10 @@ def _speaker(app: AppContext, options: SpeakOptions, on_progress: OnProgress) ->
     from dataclasses import replace
 
     from glmcli.api.resources.speech import Speech
-    from glmcli.speaker import Speaker
+    from glmcli.speaker import Speaker, samples_of
 
     return Speaker(
-        Speech(app.client),
+        Speech(app.client, decode=samples_of),
         lambda text: replace(options.request, input=text),
         # A file is in no hurry, and a whole answer can be asked for again.
         stream=options.play or options.output == STDOUT,

@@ -7,9 +7,8 @@ of the vendor's SDK (`api/audio.md` section 2). Z.AI documents no such path.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import Any, NamedTuple
 
 from glmcli.api.calls import Call, Caller, Reply, json_body
@@ -72,12 +71,14 @@ class Samples(NamedTuple):
 class Speech:
     """`/audio/speech` of region cn."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, *, decode: Callable[[Reply], Samples]) -> None:
+        """`decode` finds the sound in a whole answer, which is WAV or bare samples."""
         self._caller = caller
+        self._decode = decode
 
     def create(self, request: SpeechRequest) -> Samples:
-        """The whole sound at once. Raises what `Caller.send` raises, and ServiceError for anything but sound."""
-        return samples_of(self._caller.send(_call(request, stream=False)))
+        """The whole sound at once. Raises what `Caller.send` and `decode` raise."""
+        return self._decode(self._caller.send(_call(request, stream=False)))
 
     def stream(self, request: SpeechRequest) -> Iterator[Samples]:
         """The sound as it is made; a piece may end within a sample.
@@ -87,7 +88,7 @@ class Speech:
         with self._caller.open(_call(request, stream=True)) as reply:
             if "json" in reply.headers.get("content-type", "") or "audio/" in reply.headers.get("content-type", ""):
                 # A server that does not stream answers whole.
-                yield samples_of(Reply(reply.status, reply.headers, b"".join(reply.chunks())))
+                yield self._decode(Reply(reply.status, reply.headers, b"".join(reply.chunks())))
                 return
             yield from _from_events(event_chunks(reply))
 
@@ -95,35 +96,6 @@ class Speech:
 def _call(request: SpeechRequest, *, stream: bool) -> Call:
     headers = {"Accept": "text/event-stream"} if stream else None
     return Call(Service.AUDIO, "POST", "/audio/speech", body=json_body(request.to_json(stream=stream)), headers=headers)
-
-
-def samples_of(reply: Reply) -> Samples:
-    """The sound of a whole answer, WAV or bare samples. Raises ServiceError when it is neither."""
-    if reply.body[:4] == b"RIFF":
-        return _from_wav(reply)
-    if "json" in reply.headers.get("content-type", "") or reply.body[:1] == b"{":
-        from glmcli.api.faults import error_in_body
-
-        raise error_in_body(reply.json()) or _no_sound(reply, "JSON")
-    if not reply.body or "text/" in reply.headers.get("content-type", ""):
-        raise _no_sound(reply, reply.headers.get("content-type") or "nothing")
-    return Samples(reply.body, RATE)
-
-
-def _from_wav(reply: Reply) -> Samples:
-    from glmcli.audio.wav import PCM, WavError, read_wav
-
-    try:
-        found = read_wav(BytesIO(reply.body))
-    except WavError as error:
-        raise _no_sound(reply, f"a WAV file that cannot be read ({error.message})") from error
-    if (found.encoding, found.channels, found.sample_bytes) != (PCM, 1, 2):
-        raise _no_sound(reply, f"{8 * found.sample_bytes}-bit sound of {found.channels} channels")
-    return Samples(reply.body[found.data_offset : found.data_offset + found.data_bytes], found.rate)
-
-
-def _no_sound(reply: Reply, what: str) -> ServiceError:
-    return ServiceError(f"the service sent {what} where 16-bit mono sound should be", request_id=reply.request_id)
 
 
 # -- the stream --------------------------------------------------------------------------
