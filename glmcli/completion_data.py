@@ -190,7 +190,7 @@ TREE: dict[str, Node] = {
         'arguments': ('FILE|URL',),
     },
     'batch': {
-        'commands': (('run', 'Send every prompt of a file and keep the answers, resumable.'), ('submit', "Submit prompts to the service's Batch API (Zhipu), at half the price."), ('status', 'Ask how a submitted batch is doing.'), ('wait', 'Wait for a submitted batch, then fetch its answers.'), ('fetch', 'Download the answers of a batch, joined in the order of its input.'), ('cancel', 'Cancel a submitted batch; what is done can be fetched.'), ('list', 'List the batches that were submitted, the latest first.')),
+        'commands': (('run', 'Send every prompt of a file and keep the answers, resumable.'), ('submit', 'Submit prompts to the Batch API of Zhipu, at half the price.'), ('status', 'Ask how a submitted batch is doing.'), ('wait', 'Wait for a submitted batch, then fetch its answers.'), ('fetch', 'Download the answers of a batch, joined in the order of its input.'), ('cancel', 'Cancel a submitted batch; what is done can be fetched.'), ('list', 'List the batches that were submitted, the latest first.')),
         'options': (),
         'arguments': (),
     },

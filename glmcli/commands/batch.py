@@ -198,7 +198,7 @@ def submit(
     user_id: UserId = None,
     assignments: Set = None,
 ) -> None:
-    """Submit prompts to the service's Batch API (Zhipu), at half the price."""
+    """Submit prompts to the Batch API of Zhipu, at half the price."""
     chat = ChatOptions(
         model=model,
         system=system,
