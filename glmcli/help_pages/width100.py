@@ -242,7 +242,7 @@ PAGES: dict[str, str] = {
         '\n'
         'Commands:\n'
         '  run     Send every prompt of a file and keep the answers, resumable.\n'
-        "  submit  Submit prompts to the service's Batch API (Zhipu), at half the price.\n"
+        '  submit  Submit prompts to the Batch API of Zhipu, at half the price.\n'
         '  status  Ask how a submitted batch is doing.\n'
         '  wait    Wait for a submitted batch, then fetch its answers.\n'
         '  fetch   Download the answers of a batch, joined in the order of its input.\n'
@@ -291,7 +291,7 @@ PAGES: dict[str, str] = {
     'batch submit':
         'Usage: glm batch submit [OPTIONS] [FILE]\n'
         '\n'
-        "  Submit prompts to the service's Batch API (Zhipu), at half the price.\n"
+        '  Submit prompts to the Batch API of Zhipu, at half the price.\n'
         '\n'
         'Arguments:\n'
         '  [FILE]  Prompts, as for run.\n'
