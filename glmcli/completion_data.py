@@ -44,7 +44,7 @@ GLOBAL: tuple[tuple[tuple[str, ...], str, str], ...] = (
 
 TREE: dict[str, Node] = {
     '': {
-        'commands': (('chat', 'Ask a model, or hold a conversation.'), ('stream', 'Ask a model and pipe the raw answer as it arrives.'), ('agent', 'Translate, make slides, or run any agent.'), ('ocr', 'Turn PDFs and pictures into Markdown.'), ('batch', 'Send many prompts, resumable; here or on the Batch API.'), ('transcribe', 'Turn speech into text, of any length.'), ('speak', 'Turn text of any length into speech.'), ('search', 'Search the web.'), ('read', 'Read web pages as Markdown or text.'), ('tokenize', 'Count the tokens of texts, files and messages.'), ('image', 'Create a picture from a prompt.'), ('video', 'Create a video from a prompt or pictures.'), ('tasks', 'List, wait for and fetch asynchronous jobs.'), ('models', 'List models with context, price and abilities.'), ('usage', "Show the plan's windows, or what was used here."), ('onboard', 'Set up a key: find out what it can use, verify it, store it.'), ('doctor', 'Find out what works, and mend what does not.'), ('api', 'Call any path of the service with your key.'), ('explain', 'Explain an error code of the service.'), ('sandbox', 'Run the embedded imitation of the service.'), ('env', 'Print the variables that other clients need.'), ('exec', 'Run a program with the variables that it needs.'), ('connect', 'Set up a coding tool to use your key.'), ('history', 'Find, read, export and delete conversations.'), ('template', 'Keep prompts with variables for later use.'), ('profile', 'Manage profiles and their keys.'), ('config', 'Show and change the configuration.'), ('completion', 'Print the completion script of a shell.')),
+        'commands': (('chat', 'Ask a model, or hold a conversation.'), ('stream', 'Ask a model and pipe the raw answer as it arrives.'), ('agent', 'Translate, make slides, or run any agent.'), ('ocr', 'Turn PDFs and pictures into Markdown.'), ('batch', 'Send many prompts, resumable; here or on the Batch API.'), ('transcribe', 'Turn speech into text, of any length.'), ('speak', 'Turn text of any length into speech.'), ('search', 'Search the web.'), ('read', 'Read web pages as Markdown or text.'), ('tokenize', 'Count the tokens of texts, files and messages.'), ('image', 'Create a picture from a prompt.'), ('video', 'Create a video from a prompt or pictures.'), ('tasks', 'List, wait for and fetch asynchronous jobs.'), ('files', 'Upload, list, delete and download files.'), ('models', 'List models with context, price and abilities.'), ('usage', "Show the plan's windows, or what was used here."), ('onboard', 'Set up a key: find out what it can use, verify it, store it.'), ('doctor', 'Find out what works, and mend what does not.'), ('api', 'Call any path of the service with your key.'), ('explain', 'Explain an error code of the service.'), ('sandbox', 'Run the embedded imitation of the service.'), ('env', 'Print the variables that other clients need.'), ('exec', 'Run a program with the variables that it needs.'), ('connect', 'Set up a coding tool to use your key.'), ('history', 'Find, read, export and delete conversations.'), ('template', 'Keep prompts with variables for later use.'), ('profile', 'Manage profiles and their keys.'), ('config', 'Show and change the configuration.'), ('completion', 'Print the completion script of a shell.')),
         'options': (),
         'arguments': (),
     },
@@ -457,6 +457,45 @@ TREE: dict[str, Node] = {
         'options': (
             (('--done',), '', 'Forget all that have ended.'),
             (('--force',), '', 'Forget tasks that still run, too.'),
+        ),
+        'arguments': ('text',),
+    },
+    'files': {
+        'commands': (('upload', 'Upload files and print their ids.'), ('list', 'List files, the latest first (Zhipu).'), ('delete', 'Delete files at the service (Zhipu).'), ('download', 'Download a batch file (Zhipu).')),
+        'options': (),
+        'arguments': (),
+    },
+    'files upload': {
+        'commands': (),
+        'options': (
+            (('--purpose',), 'text', 'Upload for agent, batch, code-interpreter, ... (default: batch for .jsonl at Zhipu, else agent).'),
+            (('--experimental',), '', 'Try what is not documented.'),
+            (('--set',), 'text', 'Set another request field; the value is JSON or text.'),
+        ),
+        'arguments': ('file',),
+    },
+    'files list': {
+        'commands': (),
+        'options': (
+            (('--purpose',), 'text', 'List files of this purpose only.'),
+            (('-n', '--limit'), 'text', 'Show at most N per purpose; 0 shows all.'),
+            (('--experimental',), '', 'Try what is not documented.'),
+        ),
+        'arguments': (),
+    },
+    'files delete': {
+        'commands': (),
+        'options': (
+            (('--experimental',), '', 'Try what is not documented.'),
+        ),
+        'arguments': ('text',),
+    },
+    'files download': {
+        'commands': (),
+        'options': (
+            (('-o', '--output'), 'text', 'Write to this file or folder; - is standard output.'),
+            (('--force',), '', 'Overwrite a file that exists.'),
+            (('--experimental',), '', 'Try what is not documented.'),
         ),
         'arguments': ('text',),
     },

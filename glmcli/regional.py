@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 _ANYWHERE = ("sandbox", "custom")
 
 
+def is_anywhere(app: AppContext) -> bool:
+    """Whether what answers belongs to no region."""
+    return app.target.provider.name in _ANYWHERE
+
+
 def require_china(app: AppContext, what: str, *, experimental: bool) -> None:
     """Refuse what Z.AI does not document, unless the user wants to try. Raises UsageError."""
     provider = app.target.provider
-    if provider.region is Region.CN or provider.name in _ANYWHERE:
+    if provider.region is Region.CN or is_anywhere(app):
         return
     if experimental:
         app.streams.note(f"glm: {what} is documented for Zhipu (BigModel) alone; {provider.name} may refuse it")

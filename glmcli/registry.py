@@ -57,6 +57,13 @@ COMMANDS: dict[str, CommandEntry] = {
             "Create",
             ("list", "show", "wait", "fetch", "forget"),
         ),
+        CommandEntry(
+            "files",
+            "Upload, list, delete and download files.",
+            "files",
+            "Keep",
+            ("upload", "list", "delete", "download"),
+        ),
         CommandEntry("models", "List models with context, price and abilities.", "models", "Look up"),
         CommandEntry("usage", "Show the plan's windows, or what was used here.", "usage", "Look up"),
         CommandEntry(

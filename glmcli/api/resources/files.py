@@ -7,7 +7,7 @@ purpose `agent` alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,13 +16,15 @@ from urllib.parse import quote
 from glmcli.api.bodies import FilePart, MultipartBody, Progress, Source
 from glmcli.api.calls import Call, Caller, OpenReply
 from glmcli.api.endpoints import Service
-from glmcli.api.fields import text, whole
+from glmcli.api.fields import mappings, text, whole
 from glmcli.api.resources.async_results import json_object
 from glmcli.errors import ServiceError, UsageError
 
 MIB = 1024 * 1024
 #: The largest file that any purpose takes, in bytes.
 MAX_BYTES = 100 * MIB
+#: Files per page of a list, the most that the service gives.
+_PAGE = 100
 #: File name endings that the purpose `agent` takes, with what each is sent as.
 AGENT_TYPES = {
     ".pdf": "application/pdf",
@@ -94,6 +96,18 @@ class Files:
         """Keep a file. Raises what `Caller.send` raises."""
         reply = self._caller.send(Call(Service.FILES, "POST", "/files", body=request.body(on_progress=on_progress)))
         return StoredFile.from_json(json_object(reply), reply.request_id)
+
+    def list(self, purpose: str) -> Iterator[StoredFile]:
+        """The files of one purpose (region cn), page by page. Raises what `Caller.send` raises."""
+        after: str | None = None
+        while True:
+            query = {"purpose": purpose, "limit": str(_PAGE)} | ({"after": after} if after else {})
+            body = json_object(self._caller.send(Call(Service.FILES, "GET", "/files", query=query)))
+            page = [StoredFile.from_json(item) for item in mappings(body, "data")]
+            yield from page
+            if body.get("has_more") is not True or not page or page[-1].id == after:
+                return
+            after = page[-1].id
 
     def content(self, id: str) -> AbstractContextManager[OpenReply]:
         """The bytes of a batch file as they arrive (region cn). Raises what `Caller.open` raises."""
