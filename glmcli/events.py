@@ -5,90 +5,162 @@ A resource turns network reads into lists of these; renderers consume them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+
+class Record:
+    """A value that is compared and shown by its fields, which are its `__slots__`.
+
+    Every answer defines these classes anew: nine dataclasses took 2 ms, a fifth of Python's own start.
+    """
+
+    __slots__: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and as_dict(self) == as_dict(other)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in as_dict(self).items())})"
 
 
-@dataclass(slots=True)
-class Started:
+def as_dict(record: Record) -> dict[str, object]:
+    """The fields by their names."""
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+class Started(Record):
     """The first word of the service: the model that answers, and its request id."""
 
-    model: str | None
-    request_id: str | None
+    __slots__ = ("model", "request_id")
+
+    def __init__(self, model: str | None, request_id: str | None) -> None:
+        self.model = model
+        self.request_id = request_id
 
 
-@dataclass(slots=True)
-class TextDelta:
+class TextDelta(Record):
     """A piece of the answer."""
 
-    text: str
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
-@dataclass(slots=True)
-class ReasoningDelta:
+class ReasoningDelta(Record):
     """A piece of the thinking that precedes the answer."""
 
-    text: str
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
-@dataclass(slots=True)
-class ToolCallDelta:
+class ToolCallDelta(Record):
     """A piece of a tool call; `index` says of which, `id` and `name` come once."""
 
-    index: int
-    id: str | None
-    name: str | None
-    arguments: str
+    __slots__ = ("index", "id", "name", "arguments")  # noqa: RUF023  # the order of the output
+
+    def __init__(self, index: int, id: str | None, name: str | None, arguments: str) -> None:
+        self.index = index
+        self.id = id
+        self.name = name
+        self.arguments = arguments
 
 
-@dataclass(slots=True)
-class Sources:
+class Sources(Record):
     """Web pages the answer stands on, as the service sent them."""
 
-    items: list[dict[str, object]]
+    __slots__ = ("items",)
+
+    def __init__(self, items: list[dict[str, object]]) -> None:
+        self.items = items
 
 
-@dataclass(slots=True)
-class Usage:
+class Usage(Record):
     """Token counts; None where the service said nothing."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
+    __slots__ = (  # noqa: RUF023  # the order of the output
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "cached_tokens",
+        "reasoning_tokens",
+    )
+
+    def __init__(
+        self,
+        prompt_tokens: int | None = None,
+        completion_tokens: int | None = None,
+        total_tokens: int | None = None,
+        cached_tokens: int | None = None,
+        reasoning_tokens: int | None = None,
+    ) -> None:
+        self.prompt_tokens = prompt_tokens
+        self.completion_tokens = completion_tokens
+        self.total_tokens = total_tokens
+        self.cached_tokens = cached_tokens
+        self.reasoning_tokens = reasoning_tokens
 
 
-@dataclass(slots=True)
-class Finish:
+class Finish(Record):
     """The reason of the end: stop, tool_calls, length, sensitive, ..."""
 
-    reason: str
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
 
 
 Event = Started | TextDelta | ReasoningDelta | ToolCallDelta | Sources | Usage | Finish
 
 
-@dataclass(slots=True)
-class ToolCall:
+class ToolCall(Record):
     """A complete call that the model asks for; `arguments` is JSON text."""
 
-    id: str
-    name: str
-    arguments: str
+    __slots__ = ("id", "name", "arguments")  # noqa: RUF023  # the order of the output
+
+    def __init__(self, id: str, name: str, arguments: str) -> None:
+        self.id = id
+        self.name = name
+        self.arguments = arguments
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Record):
     """A whole answer, gathered from its events."""
 
-    content: str = ""
-    reasoning: str = ""
-    model: str | None = None
-    request_id: str | None = None
-    finish_reason: str | None = None
-    usage: Usage | None = None
-    tool_calls: list[ToolCall] = field(default_factory=list)
-    sources: list[dict[str, object]] = field(default_factory=list)
+    __slots__ = (
+        "content",
+        "finish_reason",
+        "model",
+        "reasoning",
+        "request_id",
+        "sources",
+        "tool_calls",
+        "usage",
+    )
+
+    def __init__(
+        self,
+        content: str = "",
+        reasoning: str = "",
+        model: str | None = None,
+        request_id: str | None = None,
+        finish_reason: str | None = None,
+        usage: Usage | None = None,
+        tool_calls: list[ToolCall] | None = None,
+        sources: list[dict[str, object]] | None = None,
+    ) -> None:
+        self.content = content
+        self.reasoning = reasoning
+        self.model = model
+        self.request_id = request_id
+        self.finish_reason = finish_reason
+        self.usage = usage
+        self.tool_calls = [] if tool_calls is None else tool_calls
+        self.sources = [] if sources is None else sources
+
+    def without_calls(self) -> Answer:
+        """The same answer without its tool calls, which may be unfinished."""
+        return Answer(**{**as_dict(self), "tool_calls": []})  # type: ignore[arg-type]  # the names are those of the fields
 
 
 class AnswerBuilder:

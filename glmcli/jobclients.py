@@ -6,7 +6,7 @@ Another kind of job joins by a line in `KINDS`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glmcli.api.calls import Caller
@@ -77,10 +77,10 @@ class JobClients:
         given = self._app.options
         if given.profile or given.provider or given.base_url:
             return self._app
-        options = replace(given, profile=task.profile)
+        options = given.changed(profile=task.profile)
         if not task.profile:
             is_custom = task.provider == "custom"
-            options = replace(given, provider=task.provider, base_url=task.base_url if is_custom else None)
+            options = given.changed(provider=task.provider, base_url=task.base_url if is_custom else None)
         app = self._app
         context = AppContext(options=options, streams=app.streams, environ=app.environ, cwd=app.cwd)
         context.now, context.sleep = app.now, app.sleep

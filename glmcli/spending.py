@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glmcli.accounting import cost_usd_of, credits_of
@@ -12,20 +11,20 @@ if TYPE_CHECKING:
     from glmcli.events import Answer
 
 
-@dataclass(slots=True)
 class Spending:
     """Sums over requests. `cost_usd` and `credits` are None while no request had a price of that kind.
 
     `unpriced` counts requests of which neither is known.
     """
 
-    requests: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    cost_usd: float | None = None
-    credits: float | None = None
-    unpriced: int = 0
+    def __init__(self) -> None:
+        self.requests = 0
+        self.prompt_tokens = 0
+        self.cached_tokens = 0
+        self.completion_tokens = 0
+        self.cost_usd: float | None = None
+        self.credits: float | None = None
+        self.unpriced = 0
 
     def add(self, app: AppContext, answer: Answer) -> None:
         """Count one request."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glmcli.errors import ContentRefused, GlmError, Interrupted, NetworkError, ServiceError, StreamCut
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from glmcli.render.answers import AnswerRenderer
 
 
-@dataclass(slots=True)
 class Turn:
     """What came of a request.
 
@@ -26,13 +24,21 @@ class Turn:
     undo the answer: what came before it is there. `seconds` is wall time.
     """
 
-    answer: Answer
-    seconds: float
-    failure: GlmError | None = None
-    #: The kind of ending that is told but is no failure (`length`, ...).
-    note: str | None = None
-    #: What ended the process in the middle: a signal, a closed pipe. To be raised once the answer is written down.
-    ending: BaseException | None = None
+    def __init__(
+        self,
+        answer: Answer,
+        seconds: float,
+        failure: GlmError | None = None,
+        *,
+        ending: BaseException | None = None,
+    ) -> None:
+        self.answer = answer
+        self.seconds = seconds
+        self.failure = failure
+        #: The kind of ending that is told but is no failure (`length`, ...).
+        self.note: str | None = None
+        #: What ended the process in the middle: a signal, a closed pipe. To be raised once the answer is written down.
+        self.ending = ending
 
 
 def run_turn(

@@ -6,11 +6,7 @@ milliseconds; seconds would look long expired to the service (code 1003).
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
@@ -64,6 +60,9 @@ class JwtSource:
 
 def sign(key_id: str, secret: str, now: float) -> str:
     """A JWT (HS256) for one key, valid from `now` (epoch seconds) on."""
+    import hashlib
+    import hmac
+
     milliseconds = round(now * 1000)
     header = {"alg": "HS256", "sign_type": "SIGN", "typ": "JWT"}
     payload = {
@@ -82,8 +81,12 @@ def _source_of(key: str) -> JwtSource:
 
 
 def _encoded_json(value: Mapping[str, object]) -> str:
+    import json
+
     return _encoded(json.dumps(value, separators=(",", ":")).encode())
 
 
 def _encoded(data: bytes) -> str:
+    from base64 import urlsafe_b64encode
+
     return urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,6 +20,12 @@ RESET_MARGIN_SECONDS = 5.0
 SHORTEST_LATE_WAIT_SECONDS = 60.0
 
 
+def _random() -> float:
+    from random import random  # 1 ms, and most calls succeed
+
+    return random()  # noqa: S311  # jitter
+
+
 class RetryPolicy(NamedTuple):
     """How patient one invocation is.
 
@@ -30,7 +35,7 @@ class RetryPolicy(NamedTuple):
 
     max_retries: int = 2
     wait_for_reset: bool = False
-    random: Callable[[], float] = random.random
+    random: Callable[[], float] = _random
     now: Callable[[], float] = time.time
 
     def delay(self, error: GlmError, attempt: int, *, repeatable: bool = True) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -103,7 +103,7 @@ def run_show(app: AppContext, name: str | None) -> None:
     from glmcli.checkup import rows as setting_rows
     from glmcli.config.resolve import key_candidates, resolve
 
-    options = app.options if name is None else replace(app.options, profile=name)
+    options = app.options if name is None else app.options.changed(profile=name)
     settings = resolve(options, app.environ, app.directory_file, app.config)
     for warning in settings.warnings:
         app.streams.note(f"glm: {warning}")

@@ -11,7 +11,7 @@ from glmcli.config.destination import provider_of
 from glmcli.config.files import Notice, quiet
 from glmcli.config.model import Config, Profile
 from glmcli.config.resolve import AUTHS, no_such_profile, resolve_alias
-from glmcli.config.schema import KEY_REFERENCE, dotted
+from glmcli.config.schema import dotted, is_key_reference
 from glmcli.config.store import edit_config, parse_config, text_of
 from glmcli.config.variables import parse_count, parse_timeout, parsed
 from glmcli.errors import ConfigError
@@ -142,7 +142,7 @@ def check_profile(profile: Profile, *, allow_http: bool = False) -> None:
 
 def check_reference(reference: str) -> None:
     """Refuse what is no reference to a key, without showing it. Raises ConfigError."""
-    if not KEY_REFERENCE.fullmatch(reference):
+    if not is_key_reference(reference):
         raise ConfigError(
             "a key is kept in one of: keyring, file, env:NAME, command:CMD", hint="for example: --store env:ZAI_API_KEY"
         )

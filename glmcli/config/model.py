@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from glmcli.api.endpoints import Protocol, Provider, Via
 
@@ -88,7 +87,6 @@ class FileEnvironment(dict[str, str]):
         super().__init__({**environ, **self.from_file})
 
 
-@dataclass(slots=True)
 class GlobalOptions:
     """Options accepted before and after every command; None means not given."""
 
@@ -110,6 +108,24 @@ class GlobalOptions:
     env_file: Path | None = None
     key_env: str | None = None
     key_stdin: bool = False
+
+    def __init__(self, **given: Any) -> None:
+        for name, value in given.items():
+            if name not in GlobalOptions.__annotations__:
+                raise TypeError(f"there is no global option {name!r}")
+            setattr(self, name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GlobalOptions) and all(
+            getattr(self, name) == getattr(other, name) for name in GlobalOptions.__annotations__
+        )
+
+    def __repr__(self) -> str:
+        return f"GlobalOptions({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+    def changed(self, **changes: Any) -> GlobalOptions:
+        """The same options with some others."""
+        return GlobalOptions(**{**vars(self), **changes})
 
 
 class Settings(NamedTuple):

@@ -44,8 +44,12 @@ _TYPE_WORDS = {
     dict: "a table",
     list: "a list",
 }
-#: What `key` of a profile may be.
-KEY_REFERENCE = re.compile(r"keyring|file|env:[A-Za-z_][A-Za-z0-9_]*|command:\s*\S.*")
+_KEY_REFERENCE = r"keyring|file|env:[A-Za-z_][A-Za-z0-9_]*|command:\s*\S.*"
+
+
+def is_key_reference(text: str) -> bool:
+    """Whether this is something that `key` of a profile may be."""
+    return re.fullmatch(_KEY_REFERENCE, text) is not None
 
 
 class Checker:
@@ -99,12 +103,12 @@ def _word_for(value: object) -> str:
     return "a date or time"
 
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_BARE_KEY = r"[A-Za-z0-9_-]+"
 
 
 def dotted(where: tuple[str, ...]) -> str:
     """A key path as TOML writes it: `profiles."my.name".model`."""
-    return ".".join(part if _BARE_KEY.fullmatch(part) else f'"{part}"' for part in where)
+    return ".".join(part if re.fullmatch(_BARE_KEY, part) else f'"{part}"' for part in where)
 
 
 def line_of(text: str, where: tuple[str, ...]) -> int | None:
@@ -124,7 +128,7 @@ def line_of(text: str, where: tuple[str, ...]) -> int | None:
     return None
 
 
-_KEY_PART = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^.\s"']+))\s*(?:\.|$)""")
+_KEY_PART = r"""\s*(?:"([^"]*)"|'([^']*)'|([^.\s"']+))\s*(?:\.|$)"""
 
 
 def split_key(text: str) -> tuple[str, ...]:
@@ -132,11 +136,11 @@ def split_key(text: str) -> tuple[str, ...]:
     parts: list[str] = []
     position = 0
     while position < len(text):
-        found = _KEY_PART.match(text, position)
+        found = re.match(_KEY_PART, text[position:])
         if found is None:
             return ()
         parts.append(found[1] or found[2] or found[3] or "")
-        position = found.end()
+        position += found.end()
     return tuple(parts)
 
 

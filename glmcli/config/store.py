@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from glmcli.config.files import LOCK_TIMEOUT_SECONDS, Notice, locked, quiet, repair_modes, write_private
 from glmcli.config.model import CHAT_KEYS, Config, DirectoryFile, FileEnvironment, Profile
-from glmcli.config.schema import KEY_REFERENCE, PROFILE_KEYS, SETTING_KEYS, TOP_KEYS, VERSION, Checker
+from glmcli.config.schema import PROFILE_KEYS, SETTING_KEYS, TOP_KEYS, VERSION, Checker, is_key_reference
 from glmcli.config.tomltext import parse_toml
 from glmcli.errors import ConfigError
 
@@ -222,7 +222,7 @@ def _profile(name: str, value: object, check: Checker) -> Profile:
 
 def _check_key_reference(reference: object, where: tuple[str, ...], check: Checker) -> None:
     """A key itself has no place in `config.toml`; the message does not repeat it."""
-    if isinstance(reference, str) and not KEY_REFERENCE.fullmatch(reference):
+    if isinstance(reference, str) and not is_key_reference(reference):
         raise check.error(
             where,
             "is not a reference to a key (keyring, file, env:NAME or command:...)",

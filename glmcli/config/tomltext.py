@@ -8,7 +8,7 @@ from pathlib import Path
 from glmcli.errors import ConfigError
 
 # "Expected '=' after a key in a key/value pair (at line 3, column 5)"
-_TOML_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+_TOML_PLACE = r"(?s)(.*) \(at (?:line (\d+), column (\d+)|end of document)\)"
 
 
 def parse_toml(text: str, path: Path) -> dict[str, object]:
@@ -25,7 +25,7 @@ def parse_toml(text: str, path: Path) -> dict[str, object]:
 
 
 def _place_and_reason(message: str, text: str) -> str:
-    found = _TOML_PLACE.fullmatch(message)
+    found = re.fullmatch(_TOML_PLACE, message)
     if found is None:
         return message
     reason = found[1][:1].lower() + found[1][1:]

@@ -7,7 +7,6 @@ stands in `render.terminal`, because it needs what these must not load.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Protocol
 
 from glmcli.events import (
@@ -20,6 +19,7 @@ from glmcli.events import (
     TextDelta,
     ToolCallDelta,
     Usage,
+    as_dict,
 )
 
 #: Raised when a key of the JSON output changes its meaning (`docs/json-output.md`).
@@ -132,15 +132,15 @@ def event_to_json(event: Event) -> dict[str, object]:
     if isinstance(event, ReasoningDelta):
         return {"type": "reasoning", "text": event.text}
     if isinstance(event, Usage):
-        return {"type": "usage", **asdict(event)}
+        return {"type": "usage", **as_dict(event)}
     if isinstance(event, ToolCallDelta):
-        return {"type": "tool_call", **asdict(event)}
+        return {"type": "tool_call", **as_dict(event)}
     if isinstance(event, Finish):
         return {"type": "finish", "reason": event.reason}
     if isinstance(event, Sources):
         return {"type": "sources", "items": event.items}
     assert isinstance(event, Started)
-    return {"type": "start", **asdict(event), "schema_version": SCHEMA_VERSION}
+    return {"type": "start", **as_dict(event), "schema_version": SCHEMA_VERSION}
 
 
 def answer_to_json(answer: Answer, *, complete: bool = True) -> dict[str, object]:
@@ -152,8 +152,8 @@ def answer_to_json(answer: Answer, *, complete: bool = True) -> dict[str, object
         "model": answer.model,
         "finish_reason": answer.finish_reason,
         "complete": complete,
-        "usage": asdict(answer.usage) if answer.usage else None,
-        "tool_calls": [asdict(call) for call in answer.tool_calls],
+        "usage": as_dict(answer.usage) if answer.usage else None,
+        "tool_calls": [as_dict(call) for call in answer.tool_calls],
         "sources": answer.sources,
         "request_id": answer.request_id,
     }
