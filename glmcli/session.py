@@ -1,17 +1,18 @@
-"""A conversation: its messages, its tools, and what is kept of it."""
+"""A conversation: its messages, its tools, its questions and answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from glmcli.api.endpoints import Plan
 from glmcli.asking import ChatOptions, build_request, resolve_model
-from glmcli.errors import GlmError, HistoryError, Interrupted, ServiceError, UsageError
+from glmcli.errors import GlmError, Interrupted, ServiceError
+from glmcli.keeper import Keeper
 from glmcli.spending import Spending
 from glmcli.turn import Turn, ask
+from glmcli.wiremessages import WireMessage, assistant_message, plain_text, with_results
 
 if TYPE_CHECKING:
     from glmcli.api.resources.chat import ChatRequest
@@ -21,11 +22,9 @@ if TYPE_CHECKING:
     from glmcli.history.model import Message, Transcript
     from glmcli.toolbox import Toolbox
 
-WireMessage = dict[str, Any]
 _PLURALS = {"image": "pictures", "video": "video", "file": "documents", "audio": "recordings"}
 
 
-@dataclass(slots=True)
 class SessionSetup:
     """How a conversation is held.
 
@@ -33,16 +32,30 @@ class SessionSetup:
     `hide` or `only`. `log` False keeps nothing.
     """
 
-    options: ChatOptions
-    thinking: str
-    toolbox: Toolbox | None = None
-    may_run: Callable[[ToolCall], bool] = lambda call: True
-    max_rounds: int = 10
-    web_search: bool = False
-    log: bool = True
-    title: str | None = None
-    copy_attachments: bool = False
-    shown: bool = True
+    def __init__(
+        self,
+        options: ChatOptions,
+        thinking: str,
+        *,
+        toolbox: Toolbox | None = None,
+        may_run: Callable[[ToolCall], bool] = lambda call: True,
+        max_rounds: int = 10,
+        web_search: bool = False,
+        log: bool = True,
+        title: str | None = None,
+        copy_attachments: bool = False,
+        shown: bool = True,
+    ) -> None:
+        self.options = options
+        self.thinking = thinking
+        self.toolbox = toolbox
+        self.may_run = may_run
+        self.max_rounds = max_rounds
+        self.web_search = web_search
+        self.log = log
+        self.title = title
+        self.copy_attachments = copy_attachments
+        self.shown = shown
 
 
 class Session:
@@ -56,12 +69,10 @@ class Session:
         self.app = app
         self.setup = setup
         self.messages: list[WireMessage] = []
-        self.conversation_id: str | None = None
-        self.title: str | None = setup.title
+        self.keeper = Keeper(app, log=setup.log, title=setup.title, copy_attachments=setup.copy_attachments)
         self.last_turn: Turn | None = None
         self.spent = Spending()
         self._unanswered: tuple[str, Sequence[Attachment]] | None = None
-        self._log_failed = False
         if transcript is not None:
             self._resume(transcript)
 
@@ -78,10 +89,7 @@ class Session:
     def change(self, **options: Any) -> None:
         """Change options (`model`, `system`, `think`, ...) for the questions to come."""
         self.setup.options = replace(self.setup.options, **options)
-        known = {name: options[name] for name in ("model", "system") if options.get(name) is not None}
-        if self.conversation_id is not None and known:
-            identity = self.conversation_id
-            self._keep(lambda: self.app.history.change(identity, **known))
+        self.keeper.change(**{name: options[name] for name in ("model", "system") if options.get(name) is not None})
 
     def ask(self, prompt: str, attachments: Sequence[Attachment] = ()) -> Turn:
         """One question and its answer, with as many rounds of tools as it takes.
@@ -123,25 +131,15 @@ class Session:
         start = self._last_question()
         text = plain_text(self.messages[start]["content"])
         del self.messages[start:]
-        if self.conversation_id is not None:
-            identity = self.conversation_id
-            self._keep(lambda: self.app.history.undo_turn(identity))
+        self.keeper.undo_turn()
         return text
 
     def clear(self) -> None:
         """Begin a new conversation with the same options."""
         self.messages.clear()
-        self.setup.title = None
-        self.conversation_id = self.title = None
+        self.keeper.forget()
         self.last_turn = None
         self._unanswered = None
-
-    def rename(self, title: str) -> None:
-        """Give the conversation a title, also one that begins with the next question."""
-        self.title = self.setup.title = title
-        if self.conversation_id is not None:
-            identity = self.conversation_id
-            self._keep(lambda: self.app.history.change(identity, title=title))
 
     def load(self, transcript: Transcript) -> None:
         """Leave this conversation and go on with a kept one, with its system message and model."""
@@ -153,8 +151,7 @@ class Session:
         """Go on with other messages, in a new conversation; the old one stays in the history as it is."""
         self.clear()
         self.messages.extend(messages)
-
-        self._keep(lambda: self._start(kept, title=title))
+        self.keeper.start(kept, title=title, model=self.model, system=self.setup.options.system)
 
     # -- asking ------------------------------------------------------------------
 
@@ -178,11 +175,17 @@ class Session:
             del self.messages[start:]
         else:
             self._unanswered = None
-            self._log(prompt, attachments, kept)
+            self._keep(prompt, attachments, kept)
         self.last_turn = turn
         if turn.ending is not None:
             raise turn.ending
         return turn
+
+    def _keep(self, prompt: str | None, attachments: Sequence[Attachment], answers: list[Message]) -> None:
+        if prompt is None:
+            self.keeper.replace_answer(answers)
+        else:
+            self.keeper.add(prompt, attachments, answers, model=self.model, system=self.setup.options.system)
 
     def _rounds(self, kept: list[Message]) -> Turn:
         """Ask until the model has no more calls. Appends to `messages` and `kept`."""
@@ -243,7 +246,7 @@ class Session:
     def _remember_refusal(self, model: str) -> None:
         """The model knows no effort after all: say so once, and do not try again."""
         self.app.streams.note(f"glm: {model} refuses thinking levels; asking with thinking switched on only")
-        self._keep(lambda: self.app.history.notes.set(f"refuses effort: {model}", "1"))
+        self.keeper.write(lambda: self.app.history.notes.set(f"refuses effort: {model}", "1"))
 
     def _take(self, turn: Turn, kept: list[Message]) -> None:
         """Add an answer to the conversation; a stopped one without its unfinished calls."""
@@ -251,7 +254,7 @@ class Session:
 
         answer = turn.answer
         if turn.failure is not None:
-            answer = replace(answer, tool_calls=[])
+            answer = answer.without_calls()
         if answer.content or answer.tool_calls:
             self.messages.append(assistant_message(answer, keep_reasoning=self._keeps_reasoning(answer)))
             kept.append(Message.from_answer(answer, interrupted=turn.failure is not None, seconds=turn.seconds))
@@ -289,58 +292,7 @@ class Session:
             self.app.streams.note(f"glm: {model} cannot read {_PLURALS[blind[0]]}; asking {seeing}")
             self.change(model=seeing)
 
-    # -- keeping -------------------------------------------------------------------
-
-    @property
-    def is_logged(self) -> bool:
-        """Whether the conversation goes into the history."""
-        return self.setup.log and not self.app.settings.no_log.value
-
-    def _log(self, prompt: str | None, attachments: Sequence[Attachment], answers: list[Message]) -> None:
-        if not self.is_logged:
-            return
-        from glmcli.history.model import Message
-
-        def write() -> None:
-            history = self.app.history
-            if prompt is None:
-                if self.conversation_id is not None:
-                    history.undo_answer(self.conversation_id)
-                    history.append(self.conversation_id, *answers)
-                return
-            kept = tuple(_kept_attachment(attachment) for attachment in attachments)
-            if self.setup.copy_attachments:
-                for attachment in kept:
-                    history.attachments.keep(attachment)
-            question = Message(role="user", content=prompt, attachments=kept)
-            if self.conversation_id is None:
-                self._start((question, *answers))
-            else:
-                history.append(self.conversation_id, question, *answers)
-
-        self._keep(write)
-
-    def _start(self, messages: Sequence[Message], *, title: str | None = None) -> None:
-        settings, options = self.app.settings, self.setup.options
-        conversation = self.app.history.start(
-            messages,
-            title=title or self.setup.title,
-            model=self.model,
-            provider=settings.provider.value.name,
-            profile=settings.profile.value,
-            system=options.system or None,
-        )
-        self.conversation_id, self.title = conversation.id, conversation.title
-
-    def _keep(self, write: Callable[[], object]) -> None:
-        """Write to the database; when that fails the conversation goes on, with one notice."""
-        if self._log_failed or not self.is_logged:
-            return
-        try:
-            write()
-        except HistoryError as error:
-            self._log_failed = True
-            self.app.streams.note(f"glm: this conversation is not kept: {error.message}")
+    # -- going on -----------------------------------------------------------------
 
     def _resume(self, transcript: Transcript) -> None:
         conversation = transcript.conversation
@@ -349,7 +301,7 @@ class Session:
             self.change(model=conversation.model)
         if self.setup.options.system is None and conversation.system:
             self.change(system=conversation.system)
-        self.conversation_id, self.title = conversation.id, conversation.title
+        self.keeper.go_on_with(conversation)
         for message in transcript.messages:
             self.messages.append(self._wire(message))
 
@@ -366,73 +318,8 @@ class Session:
             return {"role": message.role, "content": message.content}
         from glmcli.attachments import message_content
 
-        found = [attachment for kept in message.attachments for attachment in self._reopened(kept)]
+        found = [attachment for kept in message.attachments for attachment in self.keeper.reopened(kept)]
         return {
             "role": "user",
             "content": message_content(message.content, found, self.app.target.provider.region),
         }
-
-    def _reopened(self, kept: Any) -> list[Attachment]:
-        """An attachment of an earlier day, if its file is still what it was."""
-        from glmcli.attachments import open_attachment
-
-        try:
-            place = kept.path if kept.sha256 is None else self.app.history.attachments.locate(kept)
-            if place is not None:
-                return [open_attachment(str(place), name=PurePath(kept.path).name)]
-        except UsageError:
-            pass
-        self.app.streams.note(f"glm: {kept.path} is gone or has changed; the conversation goes on without it")
-        return []
-
-
-def _kept_attachment(attachment: Attachment) -> Any:
-    from glmcli.history.attachments import describe
-    from glmcli.history.model import Attachment as Kept
-
-    if attachment.url is not None:
-        return Kept(path=attachment.url)
-    try:
-        return describe(Path(str(attachment.path)), mime=attachment.mime)
-    except OSError:  # gone since it was sent
-        return Kept(path=str(attachment.path), mime=attachment.mime)
-
-
-def assistant_message(answer: Answer, *, keep_reasoning: bool) -> WireMessage:
-    """An answer as the message that goes back with the next question."""
-    message: WireMessage = {"role": "assistant", "content": answer.content}
-    if keep_reasoning and answer.reasoning:
-        message["reasoning_content"] = answer.reasoning
-    if answer.tool_calls:
-        message["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in answer.tool_calls
-        ]
-    return message
-
-
-def with_results(messages: list[WireMessage]) -> list[WireMessage]:
-    """The messages, with a result for every call: the service refuses a call that was left without one.
-
-    Calls are left so when they were only printed, stopped by Ctrl-C, or one round too many.
-    """
-    answered = {message.get("tool_call_id") for message in messages}
-    whole: list[WireMessage] = []
-    waiting: list[WireMessage] = []
-    for message in messages:
-        if message["role"] != "tool":
-            whole += waiting
-            waiting = []
-        whole.append(message)
-        for call in message.get("tool_calls") or ():
-            if call["id"] not in answered:
-                missing = "error: this call was not carried out"
-                waiting.append({"role": "tool", "tool_call_id": call["id"], "content": missing})
-    return whole + waiting
-
-
-def plain_text(content: object) -> str:
-    """The text of a message's content, whichever form it has."""
-    if isinstance(content, list):
-        return "\n".join(str(part["text"]) for part in content if part.get("type") == "text")
-    return str(content or "")

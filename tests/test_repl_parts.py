@@ -22,8 +22,9 @@ from glmcli.repl.reading import Pastes, status
 from glmcli.repl.size import tokens_in
 from glmcli.repl.talk import Talk
 from glmcli.repl.typed import TypedLines
-from glmcli.session import Session, SessionSetup, with_results
+from glmcli.session import Session, SessionSetup
 from glmcli.streams import Streams
+from glmcli.wiremessages import with_results
 from tests.harness import Terminal
 
 
@@ -86,7 +87,7 @@ def test_a_broken_history_completes_nothing(talk: Talk, home: Path) -> None:
 
 def test_the_status_is_short_and_harmless(talk: Talk) -> None:
     """A title cannot steer the terminal, nor fill it."""
-    talk.session.title = "a\x1b]0;x\x07" + "b" * 50
+    talk.session.keeper.title = "a\x1b]0;x\x07" + "b" * 50
     talk.session.setup.web_search = True
     shown = status(talk)
     assert shown.startswith("glm-5.3 · a^[]0;x^G")

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from glmcli.repl.size import context_of
-from glmcli.session import plain_text
+from glmcli.wiremessages import plain_text
 
 if TYPE_CHECKING:
-    from glmcli.session import Session, WireMessage
+    from glmcli.session import Session
+    from glmcli.wiremessages import WireMessage
 
 _ASK = (
     "Summarise the conversation below for someone who continues it. Keep facts, names, numbers, decisions, open "
@@ -44,7 +45,7 @@ def compact(session: Session) -> str:
         *last,
     ]
     kept = [Message(role=str(message["role"]), content=plain_text(message["content"])) for message in messages]
-    title = session.title and f"{session.title} (compacted)"
+    title = session.keeper.title and f"{session.keeper.title} (compacted)"
     session.replace_messages(messages, kept, title=title)
     return summary
 

@@ -12,10 +12,10 @@ from glmcli.api.fields import mapping, mappings, text
 from glmcli.errors import UsageError
 from glmcli.events import ToolCall
 from glmcli.history.model import Attachment, Conversation, Message, Transcript
-from glmcli.session import plain_text
+from glmcli.wiremessages import plain_text
 
 if TYPE_CHECKING:
-    from glmcli.session import WireMessage
+    from glmcli.wiremessages import WireMessage
 
 _ROLES = frozenset({"user", "assistant", "tool"})
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from glmcli.errors import GlmError, HistoryError, UsageError
 from glmcli.repl.size import about_tokens, context_of, counted_tokens
-from glmcli.session import plain_text
+from glmcli.wiremessages import plain_text
 
 if TYPE_CHECKING:
     from glmcli.history.model import Transcript
@@ -85,14 +85,14 @@ def save(talk: Talk, argument: str) -> None:
 def _transcript(talk: Talk) -> Transcript:
     """The conversation from the history, with times and models; from memory when it is not kept."""
     session = talk.session
-    if session.conversation_id is not None:
+    if session.keeper.conversation_id is not None:
         try:
-            return talk.app.history.load(session.conversation_id)
+            return talk.app.history.load(session.keeper.conversation_id)
         except HistoryError as error:
             talk.say(f"glm: {error.message}; saving what is in memory")
     from glmcli.repl.documents import transcript_of_messages
 
-    return transcript_of_messages(session.messages, session.title, session.model, session.setup.options.system)
+    return transcript_of_messages(session.messages, session.keeper.title, session.model, session.setup.options.system)
 
 
 def load(talk: Talk, argument: str) -> None:
@@ -118,15 +118,15 @@ def where(talk: Talk) -> str:
     questions = [plain_text(message["content"]) for message in session.messages if message["role"] == "user"]
     line = " ".join(questions[-1].split()) if questions else ""
     last = f"\n  last question: {line[:70]}{'…' if len(line) > 70 else ''}" if line else ""
-    return f"going on with “{session.title}”, {len(session.messages)} messages{last}"
+    return f"going on with “{session.keeper.title}”, {len(session.messages)} messages{last}"
 
 
 def title(talk: Talk, argument: str) -> None:
     """`/title [TEXT]`"""
     session = talk.session
     if argument:
-        session.rename(argument)
-    talk.say(f"title: {session.title or 'none yet'}")
+        session.keeper.rename(argument)
+    talk.say(f"title: {session.keeper.title or 'none yet'}")
 
 
 def new(talk: Talk, argument: str) -> None:
@@ -141,9 +141,11 @@ def info(talk: Talk, argument: str) -> None:
     session, app = talk.session, talk.app
     setup, settings = session.setup, app.settings
     system = setup.options.system if setup.options.system is not None else app.settings.chat.get("system")
-    kept = f"{session.conversation_id} in {app.paths.history_file}" if session.conversation_id else "not yet"
+    kept = (
+        f"{session.keeper.conversation_id} in {app.paths.history_file}" if session.keeper.conversation_id else "not yet"
+    )
     rows = [
-        ("title", session.title or "none yet"),
+        ("title", session.keeper.title or "none yet"),
         ("model", session.model),
         ("provider", f"{settings.provider.value.name} ({settings.provider.source})"),
         ("profile", settings.profile.value or "none"),
@@ -153,6 +155,6 @@ def info(talk: Talk, argument: str) -> None:
         ("web search", "on" if setup.web_search else "off"),
         ("tools", ", ".join(setup.toolbox.functions) or "printed only" if setup.toolbox else "none"),
         ("attached", ", ".join(item.name for item in talk.attachments) or "nothing"),
-        ("kept", kept if session.is_logged else "no (--no-log)"),
+        ("kept", kept if session.keeper.is_logged else "no (--no-log)"),
     ]
     talk.say("\n".join(f"  {name:<11}{value}" for name, value in rows))

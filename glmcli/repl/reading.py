@@ -145,13 +145,13 @@ def status(talk: Talk) -> str:
     """For example `glm-5.3 · Trip to Rome · 2 attached`."""
     session = talk.session
     parts = [session.model]
-    if session.title:
-        parts.append(session.title if len(session.title) <= 30 else session.title[:29] + "…")
+    if session.keeper.title:
+        parts.append(session.keeper.title if len(session.keeper.title) <= 30 else session.keeper.title[:29] + "…")
     if talk.attachments:
         parts.append(f"{len(talk.attachments)} attached")
     if session.setup.web_search:
         parts.append("web search")
-    if not session.is_logged:
+    if not session.keeper.is_logged:
         parts.append("not kept")
     return harmless(" · ".join(parts)).replace("\n", " ")
 
