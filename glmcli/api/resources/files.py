@@ -111,7 +111,8 @@ class Files:
 
     def content(self, id: str) -> AbstractContextManager[OpenReply]:
         """The bytes of a batch file as they arrive (region cn). Raises what `Caller.open` raises."""
-        return self._caller.open(Call(Service.FILES, "GET", f"/files/{quote(id, safe='')}/content"))
+        path = f"/files/{quote(id, safe='')}/content"
+        return self._caller.open(Call(Service.FILES, "GET", path, headers={"Accept": "*/*"}))
 
     def delete(self, id: str) -> None:
         """Forget a file (region cn). Raises what `Caller.send` raises."""
