@@ -59,6 +59,7 @@ from glmcli.jobstates import (
     was_refused,
 )
 from glmcli.render.progress import StatusLine, download_line, duration
+from glmcli.telling import without_keys
 
 if TYPE_CHECKING:
     from glmcli.api.client import Client
@@ -391,7 +392,9 @@ class Jobs:
         output: str | None = None,
         error: str | None = None,
     ) -> Task:
-        """Keep a change; where that cannot be, say so once and go on."""
+        """Keep a change; where that cannot be, say so once and go on. A key that an error quotes is not kept."""
+        if error is not None:
+            error = without_keys(error, self.app.secrets())
         if task.id:
             try:
                 return self.app.history.tasks.update(

@@ -32,6 +32,7 @@ from glmcli.batching.source import open_input
 from glmcli.config.files import make_private_folder
 from glmcli.errors import GlmError, Interrupted, TaskPending, UsageError
 from glmcli.jobstates import was_refused
+from glmcli.telling import without_keys
 
 if TYPE_CHECKING:
     from glmcli.asking import ChatOptions
@@ -115,7 +116,7 @@ class HostedBatches:
         except KeyboardInterrupt:
             raise Interrupted("stopped while the batch was submitted", hint=_go_on(task)) from None
         except GlmError as error:
-            self._save(task, parts, error=error.message)
+            self._save(task, parts, error=without_keys(error.message, self._app.secrets()))
             error.hint = "\n".join(filter(None, (error.hint, _go_on(task))))
             raise
         rmtree(home, ignore_errors=True)
