@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,6 +78,39 @@ def test_zai_sdk_reads_tool_calls(vendor: Any) -> None:
     assert {"city", "days"} == set(json.loads(call.function.arguments))
 
 
+def test_zai_sdk_goes_on_after_a_tool_result(vendor: Any) -> None:
+    """Its own message, given back as it came, is understood with the result behind it."""
+    first = vendor.chat.completions.create(model="glm-5.3", messages=CALLING, tools=TOOLS).choices[0].message
+    result = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "rain"}
+    turns = [*CALLING, first.model_dump(exclude_none=True), result]
+
+    second = vendor.chat.completions.create(model="glm-5.3", messages=turns, tools=TOOLS)
+
+    assert "get_weather: rain" in second.choices[0].message.content
+
+
+@pytest.mark.parametrize("thinking", ["enabled", "disabled"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_zai_sdk_turns_thinking_on_and_off(vendor: Any, thinking: str, stream: bool) -> None:
+    """The reasoning is there or not, whole and in pieces."""
+    asked = {"model": "glm-4.7", "messages": SAID, "thinking": {"type": thinking}}
+    reply = vendor.chat.completions.create(**asked, stream=stream)
+    messages = [chunk.choices[0].delta for chunk in reply] if stream else [reply.choices[0].message]
+
+    reasoning = "".join(message.reasoning_content or "" for message in messages)
+    assert bool(reasoning) is (thinking == "enabled")
+
+
+def test_zai_sdk_shows_a_picture(vendor: Any) -> None:
+    """It cuts off what says the type of a data URL; the bare base64 is measured all the same."""
+    url = f"data:image/png;base64,{base64.b64encode(png()).decode()}"
+    parts = [{"type": "text", "text": "what?"}, {"type": "image_url", "image_url": {"url": url}}]
+
+    reply = vendor.chat.completions.create(model="glm-4.6v", messages=[{"role": "user", "content": parts}])
+
+    assert "3x2 pixels" in reply.choices[0].message.content
+
+
 # PyJWT finds the secret of the vendor's keys, 16 characters, short.
 @pytest.mark.filterwarnings("ignore:The HMAC key is 16 bytes long")
 def test_zai_sdk_authenticates_with_a_token_of_its_own_making(service: Server) -> None:
@@ -116,6 +150,41 @@ def open_client(service: Server) -> openai.OpenAI:
     return openai.OpenAI(
         api_key=_key(service, "zai-coding"), base_url=f"{service.address}/api/coding/paas/v4", max_retries=0
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "base"),
+    [
+        ("zai", "/api/paas/v4"),
+        ("zai-coding", "/api/coding/paas/v4"),
+        ("zhipu", "/api/paas/v4"),
+        ("zhipu-coding", "/api/coding/paas/v4"),
+    ],
+)
+def test_openai_asks_at_both_bases_of_both_regions(service: Server, key: str, base: str) -> None:
+    """Whole and in pieces; the reasoning is a field beyond those that the OpenAI SDK knows."""
+    client = openai.OpenAI(api_key=_key(service, key), base_url=service.address + base, max_retries=0)
+
+    whole = client.chat.completions.create(model="glm-5.3", messages=SAID).choices[0]
+    pieces = [chunk.choices[0] for chunk in client.chat.completions.create(model="glm-5.3", messages=SAID, stream=True)]
+
+    assert (whole.message.content, whole.finish_reason) == ("你好, world", "stop")
+    assert "".join(piece.delta.content or "" for piece in pieces) == "你好, world"
+    assert "sandbox" in whole.message.model_dump()["reasoning_content"]
+    assert whole.message.model_dump()["reasoning_content"] == "".join(
+        piece.delta.model_dump().get("reasoning_content") or "" for piece in pieces
+    )
+
+
+def test_openai_draws(service: Server) -> None:
+    """Its method for pictures finds an address, from which a PNG comes."""
+    client = openai.OpenAI(api_key=_key(service), base_url=f"{service.address}/api/paas/v4", max_retries=0)
+
+    (drawn,) = client.images.generate(model="glm-image", prompt="a fox").data or []
+
+    assert drawn.url is not None
+    with urllib.request.urlopen(drawn.url) as reply:
+        assert reply.read(4) == b"\x89PNG"
 
 
 def test_openai_reads_a_stream_on_the_coding_base(open_client: openai.OpenAI) -> None:
@@ -195,6 +264,15 @@ def test_anthropic_reads_a_message_with_thinking(claude: anthropic.Anthropic) ->
     assert [block.type for block in reply.content] == ["thinking", "text"]
     assert getattr(reply.content[1], "text", None) == "你好, world"
     assert reply.stop_reason == "end_turn"
+
+
+@pytest.mark.parametrize("thinking", ["enabled", "disabled"])
+def test_anthropic_turns_thinking_on_and_off(claude: anthropic.Anthropic, thinking: str) -> None:
+    """Its own field decides, with a budget where it is on."""
+    how: Any = {"type": thinking, **({"budget_tokens": 1024} if thinking == "enabled" else {})}
+    reply = claude.messages.create(model="glm-4.7", max_tokens=2000, messages=SAID, thinking=how)
+
+    assert ("thinking" in [block.type for block in reply.content]) is (thinking == "enabled")
 
 
 def test_anthropic_reads_a_stream(claude: anthropic.Anthropic) -> None:
