@@ -97,8 +97,13 @@ class Prober:
         try:
             Models(client).list()
         except GlmError as error:
-            return Finding.of_error(error)
+            return Finding.of_error(self._clean(error))
         return Finding(Outcome.OK)
+
+    def _clean(self, error: GlmError) -> GlmError:
+        """The error without the key, which some gateways quote: it is told in a table, not as a failure."""
+        error.message = self._app.streams.without_secrets(error.message)
+        return error
 
     def quota(self, provider: str) -> PlanFinding:
         """What the region of a provider says about a plan. A failure here is never fatal."""
@@ -108,10 +113,10 @@ class Prober:
         try:
             quota = Monitor(client, language=self._app.language).quota()
         except KeyRefused as error:
-            return PlanFinding(PlanState.REFUSED, detail=error.message)
+            return PlanFinding(PlanState.REFUSED, detail=self._clean(error).message)
         except GlmError as error:
             without = isinstance(error, ServiceError) and has_no_plan(error)
-            return PlanFinding(PlanState.NONE if without else PlanState.UNKNOWN, detail=error.message)
+            return PlanFinding(PlanState.NONE if without else PlanState.UNKNOWN, detail=self._clean(error).message)
         if not quota.level and not quota.windows:
             return PlanFinding(PlanState.UNKNOWN)
         full = quota.used_up

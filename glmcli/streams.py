@@ -86,6 +86,12 @@ class Streams:
         if len(secret) >= _SHORTEST_SECRET:
             self._hidden.add(secret)
 
+    def without_secrets(self, text: str) -> str:
+        """The text with every key that is in use taken out."""
+        for secret in self._hidden:
+            text = text.replace(secret, "<key>")
+        return text
+
     def write(self, text: str) -> None:
         """Write text to stdout and flush, exactly as it is."""
         self.write_bytes(text.encode("utf-8", "replace"))
@@ -121,8 +127,7 @@ class Streams:
 
     def complain_styled(self, text: str) -> None:
         """As `complain`, for text that holds our own ANSI codes and is harmless otherwise."""
-        for secret in self._hidden:
-            text = text.replace(secret, "<key>")
+        text = self.without_secrets(text)
         try:
             self.stderr.write((text + "\n").encode("utf-8", "replace"))
             self.stderr.flush()
