@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from glmcli.events import Usage
 
 
+def prepare_to_record(app: AppContext) -> None:
+    """Load what writing an answer down takes, for a moment when there is nothing else to do."""
+    if app.settings.no_log.value:
+        return
+    from glmcli.api import catalog  # noqa: F401  # the prices
+    from glmcli.history import model  # noqa: F401  # the rows
+
+    app.history.prepare()
+
+
 def record_usage(app: AppContext, *, command: str, model: str | None, usage: Usage | None) -> None:
     """Add one request to the ledger; never fails the command that it counts.
 

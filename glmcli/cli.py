@@ -29,6 +29,8 @@ from glmcli.streams import Streams
 if TYPE_CHECKING:
     from typer._click.types import ParamType
 
+#: Of Python's own 700, an import of the HTTP client alone would make a hundred; this many take about 5 MB.
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 #: Last line of every help page.
 _MORE = "Global options (--json, -p, --provider, --timeout, ...): glm --help"
 
@@ -177,8 +179,9 @@ def load(name: str) -> Command:
     command = get_command(cast(typer.Typer, app))
     command.name = name
     _equip(command)
-    if not gc.isenabled():  # switched off by `__main__` for the imports, which end here
+    if not gc.isenabled():  # switched off by `__main__`; more imports follow, so it comes back with patience
         gc.freeze()
+        gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
         gc.enable()
     return command
 

@@ -104,7 +104,7 @@ def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = 
 
     With `shown` False the answer is only returned.
     """
-    from glmcli.accounting import record_usage
+    from glmcli.accounting import prepare_to_record, record_usage
     from glmcli.api.resources.chat import events_of_answer
 
     chat = chat_resource(app)
@@ -116,16 +116,14 @@ def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = 
             yield events_of_answer(chat.create(request))
 
     events = advised(batches(), request.model)
-    if not shown:
-        from glmcli.render.silent import SilentRenderer
-
-        with app.interrupts.at_once():
-            turn = run_turn(events, SilentRenderer())
-    elif _is_live(app, thinking):
+    if shown and _is_live(app, thinking):
         turn = _live_turn(app, events, show_reasoning=thinking == "show")
     else:
+        from glmcli.render.silent import SilentRenderer
+
+        app.client.meanwhile = lambda: prepare_to_record(app)
         with app.interrupts.at_once():
-            turn = run_turn(events, _plain_renderer(app, thinking))
+            turn = run_turn(events, _plain_renderer(app, thinking) if shown else SilentRenderer())
     if turn.ending is None and app.streams.stdout_is_tty and app.streams.stderr_is_tty and not app.options.json:
         _write_usage(app, turn)
     record_usage(app, command="chat", model=turn.answer.model or request.model, usage=turn.answer.usage)
@@ -196,6 +194,7 @@ def _is_live(app: AppContext, thinking: str) -> bool:
 
 def _live_turn(app: AppContext, batches: Iterator[list[Event]], *, show_reasoning: bool) -> Turn:
     """Read in a thread and draw in this one; what drawing needs is imported while the server thinks."""
+    from glmcli.accounting import prepare_to_record
     from glmcli.pump import Pump
     from glmcli.render.live import LiveRenderer
 
@@ -206,6 +205,7 @@ def _live_turn(app: AppContext, batches: Iterator[list[Event]], *, show_reasonin
         with app.interrupts.handed_to(pump.interrupt):
             sent.wait(timeout=0.2)  # the request leaves before anything that the answer needs is imported
             renderer.preload()
+            prepare_to_record(app)
             return run_turn(iter(pump), renderer)
     finally:
         pump.stop()

@@ -89,6 +89,8 @@ class Client:
         self._pools: dict[tuple[str, str | None], httpx.Client] = {}
         self._open: set[httpx.Response] = set()
         self._sent = threading.Event()
+        #: Called once, as soon as the next request has left: there is time while the service thinks.
+        self.meanwhile: Callable[[], None] | None = None
 
     @property
     def target(self) -> Target:
@@ -241,6 +243,9 @@ class Client:
     def _trace(self, name: str, info: object) -> None:
         if name.endswith("send_request_body.complete"):
             self._sent.set()
+            act, self.meanwhile = self.meanwhile, None
+            if act is not None:
+                act()
 
     def _raise_for_status(self, reply: ArrivingReply) -> None:
         if 200 <= reply.status < 300:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,12 @@ class History:
     def path(self) -> Path:
         """The file."""
         return self._database.path
+
+    def prepare(self) -> None:
+        """Open the file if there is one, so that the first use is quick; a failure shows itself then."""
+        if self.path.exists():
+            with suppress(HistoryError), self._database.reading():
+                pass
 
     @cached_property
     def ledger(self) -> Ledger:
