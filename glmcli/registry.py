@@ -48,6 +48,9 @@ COMMANDS: dict[str, CommandEntry] = {
         CommandEntry("search", "Search the web.", "search", "Look up"),
         CommandEntry("read", "Read web pages as Markdown or text.", "read", "Look up"),
         CommandEntry("tokenize", "Count the tokens of texts, files and messages.", "tokenize", "Look up"),
+        CommandEntry("embed", "Turn texts into vectors.", "embed", "Look up"),
+        CommandEntry("rerank", "Sort texts by their relevance to a question.", "rerank", "Look up"),
+        CommandEntry("moderate", "Ask which texts may be shown.", "moderate", "Look up"),
         CommandEntry("image", "Create a picture from a prompt.", "image", "Create"),
         CommandEntry("video", "Create a video from a prompt or pictures.", "video", "Create"),
         CommandEntry(

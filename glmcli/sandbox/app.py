@@ -53,6 +53,8 @@ MODULES = (
     "files",
     "agents",
     "batch",
+    "embeddings",
+    "moderations",
 )
 
 #: Requests that are remembered, and bytes of each body.
