@@ -294,7 +294,7 @@ TREE: dict[str, Node] = {
     'speak': {
         'commands': (),
         'options': (
-            (('-f', '--file'), 'text', 'Speak a text file; - is standard input.'),
+            (('-f', '--file'), 'file', 'Speak a text file; - is standard input.'),
             (('-o', '--output'), 'text', 'Write to this file or folder; - is standard output.'),
             (('--voice',), 'text', 'Speak with this voice, built in or cloned; list shows them.'),
             (('--speed',), 'text', 'Speak faster or slower, 0.5 to 2.'),

@@ -38,6 +38,13 @@ def test_ways_to_write(glm: Glm) -> None:
     assert json.loads(Path("verdicts.jsonl").read_text()) == line
 
 
+def test_progress_on_a_terminal(glm: Glm) -> None:
+    """The line is taken away before a verdict is written."""
+    result = glm("moderate", GOOD, DOUBTFUL, tty=True)
+    assert "moderating: 0 of 2 texts" in result.stderr
+    assert result.stderr.endswith("\r\x1b[K")
+
+
 def test_json_lines_keep_their_fields(glm: Glm) -> None:
     """The object of a line comes back with its verdict."""
     lines = glm("moderate", "--field", "body", "--format", "jsonl", input='{"id": 1, "body": "hi"}\n').lines

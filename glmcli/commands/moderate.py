@@ -132,12 +132,13 @@ def _verdicts(app: AppContext, options: ModerateOptions, items: Sequence[Item]) 
     for number, item in enumerate(items):
         status.show(f"moderating: {number} of {len(items)} texts")
         try:
-            yield gravest(
+            verdict = gravest(
                 moderations.judge(ModerationRequest(piece, options.model or DEFAULT_MODEL, options.extra))
                 for piece in pieces(item.text, MAX_CHARACTERS)
             )
         finally:
             status.clear()
+        yield verdict
 
 
 def _line(app: AppContext, options: ModerateOptions, form: str, index: int, item: Item, verdict: Verdict) -> bytes:
@@ -145,14 +146,15 @@ def _line(app: AppContext, options: ModerateOptions, form: str, index: int, item
 
     if form == "jsonl":
         return json_line(_facts(item, index, verdict))
-    cells = (verdict.level, ",".join(verdict.types), item.text)
     if not app.streams.stdout_is_tty or options.output is not None or options.form is not None:
-        return tab_line(*cells)
+        return tab_line(verdict.level, ",".join(verdict.types), item.text)
     from glmcli.render.columns import columns
+    from glmcli.streams import harmless
 
-    level, types, text = cells
-    head = f"{level:<6}  {types:<12}"
-    return "\n".join((*columns((head, text), (), width=app.streams.width, flexible=1), "")).encode("utf-8", "replace")
+    # One row at a time: a verdict is shown when it comes, and not when all are there.
+    head = f"{verdict.level:<6}  {','.join(verdict.types):<12}  "
+    text = columns((item.text,), (), width=app.streams.width - len(head), flexible=0)[0]
+    return f"{harmless(head)}{text}\n".encode("utf-8", "replace")
 
 
 def _facts(item: Item, index: int, verdict: Verdict) -> dict[str, object]:

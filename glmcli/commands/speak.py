@@ -33,7 +33,9 @@ _WHAT = "text to speech"
 Text = Annotated[
     list[str] | None, typer.Argument(help="What to say; else standard input.", metavar="TEXT...", show_default=False)
 ]
-File = Annotated[str | None, typer.Option("-f", "--file", help="Speak a text file; - is standard input.")]
+File = Annotated[
+    str | None, typer.Option("-f", "--file", help="Speak a text file; - is standard input.", metavar="FILE")
+]
 Voice = Annotated[
     str, typer.Option("--voice", help="Speak with this voice, built in or cloned; list shows them.", metavar="NAME")
 ]

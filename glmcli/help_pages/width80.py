@@ -442,7 +442,7 @@ PAGES: dict[str, str] = {
         '  TEXT...  What to say; else standard input.\n'
         '\n'
         'Options:\n'
-        '  -f, --file TEXT               Speak a text file; - is standard input.\n'
+        '  -f, --file FILE               Speak a text file; - is standard input.\n'
         '  -o, --output PATH             Write to this file or folder; - is standard\n'
         '                                output.\n'
         '  --voice NAME                  Speak with this voice, built in or cloned; list\n'
