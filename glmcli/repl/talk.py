@@ -48,10 +48,6 @@ class Talk:
             self._find_way_out(found)
         if self.app.options.verbose > 1 and found is not error:
             self.say(trace(error, secrets))
-        if isinstance(found, ServiceError):
-            from glmcli.remedy import diagnose_failure
-
-            diagnose_failure(self.app, found)
         tell(found, self.app.streams, as_json=False, secrets=secrets)
 
     def _find_way_out(self, error: ServiceError) -> None:
