@@ -55,6 +55,8 @@ MODULES = (
     "batch",
     "embeddings",
     "moderations",
+    "voices",
+    "parsing",
 )
 
 #: Requests that are remembered, and bytes of each body.
