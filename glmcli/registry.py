@@ -116,16 +116,19 @@ SECTIONS = ("Ask", "Create", "Look up", "Set up and mend", "Keep")
 SYNONYMS = {
     "ask": "chat",
     "auth": "profile login",
+    "embeddings": "embed",
     "init": "onboard",
     "login": "profile login",
     "logout": "profile logout",
     "prompt": "chat",
     "quota": "usage",
     "repl": "chat",
+    "say": "speak",
     "serve": "sandbox serve",
     "setup": "onboard",
     "stt": "transcribe",
     "tts": "speak",
+    "upload": "files upload",
     "web": "search",
 }
 

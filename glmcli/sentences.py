@@ -27,19 +27,22 @@ def pieces(text: str, limit: int) -> list[str]:
     the last sentence that fits, else with a clause, a word, or between two
     Chinese characters. A single longer word is cut, for want of better.
     """
-    rest = text.strip()
+    text = text.strip()
     found = []
-    while len(rest) > limit:
-        end = _end(rest, limit)
-        found.append(rest[:end].rstrip())
-        rest = rest[end:].lstrip()
-    return [*found, rest] if rest else found
+    start = 0
+    while len(text) - start > limit:
+        # One more character tells whether a blank follows.
+        window = text[start : start + limit + 1]
+        end = _end(window, limit)
+        found.append(window[:end].rstrip())
+        start += end
+        while text[start].isspace():
+            start += 1
+    return [*found, text[start:]] if text else found
 
 
-def _end(text: str, limit: int) -> int:
-    """Where the first piece of a text that is too long ends."""
-    # One more character tells whether a blank follows.
-    window = text[: limit + 1]
+def _end(window: str, limit: int) -> int:
+    """Where the piece ends that begins with this window on a text that is too long."""
     paragraph = _last(_PARAGRAPH, window, limit)
     if paragraph > limit // 2:
         return paragraph
@@ -47,7 +50,7 @@ def _end(text: str, limit: int) -> int:
         end = _last(pattern, window, limit)
         if end:
             return end
-    return _between_characters(text, limit)
+    return _between_characters(window, limit)
 
 
 def _last(pattern: re.Pattern[str], window: str, limit: int) -> int:
@@ -70,10 +73,10 @@ def _is_abbreviation(window: str, match: re.Match[str]) -> bool:
     return is_lower or _ABBREVIATION.search(window[max(0, match.end() - _LOOK_BACK) : match.end()]) is not None
 
 
-def _between_characters(text: str, limit: int) -> int:
+def _between_characters(window: str, limit: int) -> int:
     """A cut where no blank is: not before a mark that belongs to the character before, nor inside a Latin word."""
     end = limit
-    while end > 1 and _belongs_together(text[end - 1], text[end]):
+    while end > 1 and _belongs_together(window[end - 1], window[end]):
         end -= 1
     return end if end > 1 else limit
 

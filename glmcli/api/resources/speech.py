@@ -94,7 +94,8 @@ class Speech:
 
 
 def _call(request: SpeechRequest, *, stream: bool) -> Call:
-    headers = {"Accept": "text/event-stream"} if stream else None
+    # Sound, and a refusal as JSON: whoever negotiates strictly must be able to send either.
+    headers = {"Accept": "text/event-stream" if stream else "*/*"}
     return Call(Service.AUDIO, "POST", "/audio/speech", body=json_body(request.to_json(stream=stream)), headers=headers)
 
 
