@@ -139,7 +139,7 @@ class Prober:
         try:
             answer = ChatCompletions(client, language=self._app.language).create(request)
         except GlmError as error:
-            return Finding.of_error(error, model=model)
+            return Finding.of_error(self._clean(error), model=model)
         if not (answer.finish_reason or answer.content or answer.reasoning):
             return Finding(Outcome.PAGE, detail="a reply that is no completion", model=model)
         return Finding(Outcome.OK, model=model)

@@ -14,7 +14,14 @@ from tests.harness import TEST_KEY
 @pytest.fixture
 def way_files(tmp_path: Path) -> dict[str, str]:
     """The files that the ways name."""
-    return {"clip": str(write_speech(tmp_path / "work" / "clip.wav", 1))}
+    return make_files(tmp_path / "work")
+
+
+def make_files(folder: Path) -> dict[str, str]:
+    """The files that the ways name, in a folder."""
+    prompts = folder / "prompts.jsonl"
+    prompts.write_text('{"prompt": "hello"}\n')
+    return {"clip": str(write_speech(folder / "clip.wav", 1)), "prompts": str(prompts)}
 
 
 @pytest.fixture

@@ -18,7 +18,10 @@ class Way:
 
     `is_online` says that it asks the service, `is_streamed` that the answer
     comes as server-sent events, `has_codes` that a refusal carries one of the
-    business codes (the monitor's do not). `provider` is whose key it takes,
+    business codes (the monitor's do not). `is_paid` is a creation that is not repeated
+    when its outcome is unknown. `is_report` tells failures line by line, with
+    an exit code for the whole, which is 0 for some failures when it
+    `may_succeed`. `is_patient` waits longer than `--timeout` says. `provider` is whose key it takes,
     `shows_key` that printing it is its purpose.
     """
 
@@ -27,6 +30,10 @@ class Way:
     is_online: bool = False
     is_streamed: bool = False
     has_codes: bool = False
+    is_paid: bool = False
+    is_report: bool = False
+    may_succeed: bool = False
+    is_patient: bool = False
     provider: str = "zai"
     shows_key: bool = False
     input: bytes = b""
@@ -45,6 +52,18 @@ def _online(name: str, *words: str, is_streamed: bool = False) -> Way:
     return Way(name, words, is_online=True, is_streamed=is_streamed, has_codes=True)
 
 
+def _paid(name: str, *words: str) -> Way:
+    return Way(name, words, is_online=True, has_codes=True, is_paid=True)
+
+
+def _patient(name: str, *words: str) -> Way:
+    return Way(name, words, is_online=True, has_codes=True, is_patient=True)
+
+
+def _report(name: str, *words: str, may_succeed: bool = False) -> Way:
+    return Way(name, words, is_online=True, is_report=True, may_succeed=may_succeed)
+
+
 def _monitor(name: str, *words: str) -> Way:
     return Way(name, (*words, "--provider", "zai-coding"), is_online=True, provider="zai-coding")
 
@@ -60,6 +79,18 @@ WAYS = (
     _online("transcribe", "transcribe", "{clip}"),
     _online("transcribe-stream", "transcribe", "--stream", "{clip}", is_streamed=True),
     _online("models-remote", "models", "--remote"),
+    _online("search", "search", "hello"),
+    _patient("read", "read", "https://example.com/page"),
+    _patient("ocr", "ocr", "https://example.com/scan.pdf"),
+    # Its failures come with status 200 and are not repeated.
+    Way("agent", ("agent", "translate", "hello", "--to", "ja"), is_online=True),
+    # An estimate stands in for a count, and raw answers pass as they are: both with 0.
+    _report("tokenize", "tokenize", "hello", may_succeed=True),
+    _report("api", "api", "GET", "models", may_succeed=True),
+    _paid("image", "image", "a cat", "-o", "cat.png"),
+    _paid("video", "video", "a cat", "--no-wait"),
+    _report("batch", "batch", "run", "{prompts}", "-o", "answers.jsonl"),
+    _report("doctor", "doctor", "--provider", "zai"),
     _monitor("usage", "usage"),
     _monitor("usage-series", "usage", "--models", "--tools"),
     Way("models", ("models",)),
@@ -70,6 +101,9 @@ WAYS = (
     Way("env", ("env",), shows_key=True),
     Way("exec", ("exec", "--", "true")),
     Way("connect", ("connect", "--list")),
+    Way("tasks", ("tasks", "list")),
+    Way("agents", ("agent", "list")),
+    Way("templates", ("template", "list")),
     Way("history", ("history", "list")),
     Way("history-search", ("history", "search", "hello")),
     Way("profile-list", ("profile", "list")),
@@ -80,6 +114,8 @@ WAYS = (
     Way("completion", ("completion", "bash")),
 )
 ONLINE = tuple(way for way in WAYS if way.is_online)
+REPORTS = tuple(way for way in ONLINE if way.is_report)
+PLAIN = tuple(way for way in ONLINE if not way.is_report)
 CODED = tuple(way for way in ONLINE if way.has_codes)
 STREAMED = tuple(way for way in ONLINE if way.is_streamed)
 
