@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from glmcli.errors import ConfigError, HistoryError, UsageError
 
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
 THINKING_CHOICES = ("show", "hide", "only")
 
 
-@dataclass(frozen=True, slots=True)
-class ChatOptions:
+class ChatOptions(NamedTuple):
     """The options of one question, as given; None where nothing was said."""
 
     prompt: tuple[str, ...] = ()

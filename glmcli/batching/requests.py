@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from glmcli.api.resources.chat import ChatRequest
@@ -44,7 +43,7 @@ class Requests:
         has_system = any(message.get("role") == "system" for message in item.messages)
         messages = list(item.messages) if has_system else [*base.messages, *item.messages]
         own = {name: value for name, value in item.fields.items() if name != "model"}
-        return replace(base, messages=messages, extra={**base.extra, **own})
+        return base._replace(messages=messages, extra={**base.extra, **own})
 
     def body_of(self, request: ChatRequest) -> dict[str, object]:
         """The body as the hosted Batch API wants it: without `stream`."""
@@ -60,7 +59,7 @@ class Requests:
     def _base(self, model: str) -> ChatRequest:
         """What the options say for a model; thinking is worded for each one."""
         if model not in self._bases:
-            self._bases[model] = build_request(self._app, replace(self._options, model=model), [])
+            self._bases[model] = build_request(self._app, self._options._replace(model=model), [])
         return self._bases[model]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from glmcli.repl.size import context_of
@@ -80,7 +79,7 @@ def _summarise(session: Session, summary: str, piece: str) -> str:
     from glmcli.turn import ask, told
 
     so_far = f"Summary of what came before:\n{summary}\n\n" if summary else ""
-    options = replace(session.setup.options, system=None, json_mode=False, stop=(), max_tokens=None)
+    options = session.setup.options._replace(system=None, json_mode=False, stop=(), max_tokens=None)
     prompt = f"{_ASK}\n\n{so_far}Conversation:\n{piece}"
     request = build_request(session.app, options, [{"role": "user", "content": prompt}])
     turn = ask(session.app, request, thinking="hide", shown=False)

@@ -7,8 +7,7 @@ docs.bigmodel.cn (`api/chat.md` sections 2, 7, 8).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from glmcli.api.calls import Call, Caller, json_body
 from glmcli.api.endpoints import Region, Service
@@ -32,8 +31,7 @@ from glmcli.events import (
 Message = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(NamedTuple):
     """What to ask. None leaves a field to the service; `extra` is merged last."""
 
     model: str
@@ -42,13 +40,13 @@ class ChatRequest:
     top_p: float | None = None
     max_tokens: int | None = None
     stop: str | None = None
-    thinking: Mapping[str, object] = field(default_factory=dict)
+    thinking: Mapping[str, object] = {}
     json_mode: bool = False
     tools: Sequence[Mapping[str, object]] = ()
     tool_stream: bool = False
     request_id: str | None = None
     user_id: str | None = None
-    extra: Mapping[str, object] = field(default_factory=dict)
+    extra: Mapping[str, object] = {}
 
     def to_json(self, *, stream: bool) -> dict[str, object]:
         """The request body. Fields outside the vendor's schema are never sent."""
