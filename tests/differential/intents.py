@@ -118,6 +118,14 @@ def _carry_out(client: Client) -> None:
     client.chat.completions.create(model="glm-5.3", messages=turns, tools=TOOLS)
 
 
+def _go_on(client: Client) -> None:
+    messages = [_says("echo: one")]
+    said = client.chat.completions.create(model="glm-5.3", messages=messages).choices[0].message
+    client.chat.completions.create(
+        model="glm-5.3", messages=[*messages, said.model_dump(exclude_none=True), _says("echo: two")]
+    )
+
+
 def _film(client: Client) -> None:
     job = client.videos.generations(model="cogvideox-3", prompt="a cat")
     client.videos.retrieve_videos_result(job.id)
@@ -206,6 +214,30 @@ INTENTS = (
         CHAT,
         _carry_out,
         ("chat", "--no-stream", "--tools", "tools.py", "--yes", "call get_weather"),
+    ),
+    Intent(
+        "a second question",
+        CHAT,
+        _go_on,
+        ("chat", "--no-stream", "-c", "echo: two"),
+        before=("chat", "--no-stream", "echo: one"),
+    ),
+    Intent(
+        "a second question on a plan",
+        CHAT,
+        _go_on,
+        ("chat", "--no-stream", "-c", "echo: two"),
+        account="zai-coding",
+        before=("chat", "--no-stream", "echo: one"),
+    ),
+    Intent(
+        "a chat as a task",
+        "/async/chat/completions",
+        lambda client: client.chat.asyncCompletions.create(model="glm-5.3", messages=[_says("hello")]),
+        (
+            "api", "async/chat/completions", "-f", "model=glm-5.3", "-f", "messages[][role]=user",
+            "-f", "messages[][content]=hello",
+        ),
     ),
     Intent(
         "a picture to look at",
@@ -325,6 +357,20 @@ INTENTS = (
             "read", PAGE, "--timeout-page", "30", "--no-cache", "--format", "text", "--no-images", "--no-gfm",
             "--keep-data-urls", "--images-summary", "--links-summary", "--user-id", "user-01",
         ),
+    ),
+    Intent(
+        "vectors",
+        "/embeddings",
+        lambda client: client.embeddings.create(model="embedding-3", input=["hello", "there"], dimensions=256),
+        ("embed", "hello", "there", "-d", "256"),
+        account="zhipu",
+    ),
+    Intent(
+        "a verdict",
+        "/moderations",
+        lambda client: client.moderations.create(model="moderation", input="hello"),
+        ("moderate", "hello"),
+        account="zhipu",
     ),
     Intent(
         "a document",
