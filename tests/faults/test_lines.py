@@ -31,7 +31,7 @@ def survived(result: Result, way: Way) -> None:
     """A failure that is told by a report: no traceback, no unexpected exception, a documented exit code."""
     assert result.exit_code in (1, 3, 4, 5, 6, 8) or (way.may_succeed and result.exit_code == 0), result
     assert b"Traceback" not in result.stderr.encode() + result.stdout_bytes
-    assert "unexpected" not in result.stderr + result.stdout
+    assert b"unexpected" not in result.stderr.encode() + result.stdout_bytes
 
 
 @pytest.mark.usefixtures("keyed")
