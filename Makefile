@@ -39,8 +39,8 @@ docs: $(VENV)/.installed ## Write what is generated from the code.
 docs-check: $(VENV)/.installed
 	@for script in $(GENERATORS); do $(BIN)/python $$script --check || exit; done
 
-bench: $(VENV)/.installed ## Measure the start-up against floors in the same run.
-	$(BIN)/python benchmarks/startup.py
+bench: $(VENV)/.installed ## Measure against floors in the same run; BENCH="--peers llm" adds other clients.
+	$(BIN)/python benchmarks/bench.py $(BENCH)
 
 build: $(VENV)/.installed ## Build the distributions into dist/.
 	$(PIP) build

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from glmcli import codes
 from glmcli.errors import GlmError, NetworkError, ServiceError
 
 #: The first delay and the longest one, in seconds (the official SDK has the same).
@@ -58,6 +57,8 @@ class RetryPolicy(NamedTuple):
         return asked + self.random() * BASE_SECONDS if asked <= LONGEST_RETRY_AFTER_SECONDS else None
 
     def _limit(self, error: GlmError) -> int:
+        from glmcli import codes  # most calls succeed
+
         entry = codes.find(error.code) if isinstance(error, ServiceError) and error.code else None
         if entry is None or entry.retry_limit is None:
             return self.max_retries
@@ -72,6 +73,8 @@ def wait_until_reset(error: GlmError, *, now: float) -> float | None:
     """
     if not isinstance(error, ServiceError):
         return None
+    from glmcli import codes
+
     if error.reset_at is not None and error.kind == codes.PLAN_WINDOW:
         return max(0.0, error.reset_at - now) + RESET_MARGIN_SECONDS
     asked = error.retry_after_seconds
@@ -84,6 +87,8 @@ def was_not_accepted(error: GlmError) -> bool:
     """Whether the call surely had no effect: refused by a limit, or never sent."""
     if isinstance(error, NetworkError):
         return not error.sent
+    from glmcli import codes
+
     return isinstance(error, ServiceError) and error.kind == codes.RATE
 
 
