@@ -50,6 +50,8 @@ class SseDecoder:
         if b"\n" not in chunk:
             self._keep(chunk)
             return []
+        if not (self._partial or self._data or self._name) and (found := _whole_events(chunk)):
+            return found
         lines = chunk.split(b"\n")
         lines[0] = b"".join((*self._partial, lines[0]))
         self._partial.clear()
@@ -109,3 +111,16 @@ class SseDecoder:
         elif line == b"data":
             self._data.append(b"")
         # Comments, `id`, `retry` and unknown fields mean nothing to a client that never reconnects.
+
+
+def _whole_events(chunk: bytes) -> list[ServerEvent]:
+    """The events of a read that holds nothing but whole, unnamed events of one line each; else none.
+
+    Nearly every read does, and splitting it at once takes a third of the time of going by lines.
+    """
+    if not (chunk.startswith(b"data: ") and chunk.endswith(b"\n\n")) or len(chunk) > MAX_EVENT_BYTES:
+        return []
+    texts = chunk[6:-2].decode("utf-8", "replace").split("\n\ndata: ")
+    if chunk.count(b"\n") != 2 * len(texts):
+        return []
+    return [ServerEvent("", text) for text in texts]
