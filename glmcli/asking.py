@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from glmcli.errors import ConfigError, HistoryError, UsageError
+from glmcli.values import Value
 
 if TYPE_CHECKING:
     from glmcli.api.resources.chat import ChatRequest
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 THINKING_CHOICES = ("show", "hide", "only")
 
 
-class ChatOptions(NamedTuple):
+class ChatOptions(Value):
     """The options of one question, as given; None where nothing was said."""
 
     prompt: tuple[str, ...] = ()

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from glmcli.config.model import GlobalOptions, Secret, Sourced
 from glmcli.streams import Streams
+from glmcli.values import Value
 
 if TYPE_CHECKING:
     from glmcli.api.calls import Call
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _NO_KEY = Secret("", "nowhere")
 
 
-class Manner(NamedTuple):
+class Manner(Value):
     """How a client behaves: its patience, and the form of the key (`api.auth`)."""
 
     timeout_seconds: float
@@ -151,7 +152,7 @@ class AppContext:
             self.streams.note(f"glm: {warning}")
         if self._stand_in is None:
             return settings
-        return settings._replace(provider=Sourced(self._stand_in, "the second try"))
+        return settings.replace(provider=Sourced(self._stand_in, "the second try"))
 
     @cached_property
     def language(self) -> str:

@@ -114,7 +114,7 @@ def _at_origin(target: Target) -> Target:
     if target.base_url is None:
         return target
     parts = urlsplit(target.base_url)
-    return target._replace(base_url=f"{parts.scheme}://{parts.netloc}")
+    return target.replace(base_url=f"{parts.scheme}://{parts.netloc}")
 
 
 # -- what is sent ------------------------------------------------------------------------

@@ -87,7 +87,7 @@ class Session:
 
     def change(self, **options: Any) -> None:
         """Change options (`model`, `system`, `think`, ...) for the questions to come."""
-        self.setup.options = self.setup.options._replace(**options)
+        self.setup.options = self.setup.options.replace(**options)
         self.keeper.change(**{name: options[name] for name in ("model", "system") if options.get(name) is not None})
 
     def ask(self, prompt: str, attachments: Sequence[Attachment] = ()) -> Turn:
@@ -143,7 +143,7 @@ class Session:
     def load(self, transcript: Transcript) -> None:
         """Leave this conversation and go on with a kept one, with its system message and model."""
         self.clear()
-        self.setup.options = self.setup.options._replace(system=transcript.conversation.system or "", model=None)
+        self.setup.options = self.setup.options.replace(system=transcript.conversation.system or "", model=None)
         self._resume(transcript)
 
     def replace_messages(self, messages: list[WireMessage], kept: Sequence[Message], *, title: str | None) -> None:
@@ -217,7 +217,7 @@ class Session:
             if error.code != "1210" or "reasoning_effort" not in request.thinking:
                 raise
         self._remember_refusal(request.model)
-        return self._ask(request._replace(thinking={"thinking": {"type": "enabled"}}))
+        return self._ask(request.replace(thinking={"thinking": {"type": "enabled"}}))
 
     def _ask(self, request: ChatRequest) -> Turn:
         setup = self.setup
@@ -233,7 +233,7 @@ class Session:
         from glmcli.api.catalog import find_model
 
         known = find_model(request.model)
-        return request._replace(tools=tools, tool_stream=known is not None and known.tool_stream)
+        return request.replace(tools=tools, tool_stream=known is not None and known.tool_stream)
 
     def _search_tool(self) -> list[dict[str, object]]:
         if not self.setup.web_search:

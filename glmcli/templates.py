@@ -60,7 +60,7 @@ def apply_template(
     if stop is not None:
         laid_under["stop"] = (stop,) if isinstance(stop, str) else tuple(stop)
     missing = {key: value for key, value in laid_under.items() if not _is_given(getattr(options, key))}
-    return options._replace(**missing), filled.prompt
+    return options.replace(**missing), filled.prompt
 
 
 def _is_given(value: object) -> bool:

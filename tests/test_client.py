@@ -50,7 +50,7 @@ def client_for(address: str, *, retries: int = 0, timeout: float = 5.0, **change
         watcher=Silent(),
         sleep=lambda seconds: None,
     )
-    return Client(options._replace(**changes))  # type: ignore[arg-type]  # the names are those of the fields
+    return Client(options.replace(**changes))
 
 
 def test_a_call_carries_key_agent_and_body() -> None:
@@ -92,7 +92,7 @@ def test_retries_end() -> None:
 def test_a_paid_creation_is_not_repeated_when_its_outcome_is_unknown() -> None:
     """A 500 after a video was asked for may have started it."""
     failed = response(b'{"error":{"code":"1234","message":"network error"}}', status="500 Internal Server Error")
-    call = CALL._replace(repeatable=False)
+    call = CALL.replace(repeatable=False)
     with RawServer([failed]) as server, pytest.raises(ServiceError):
         client_for(server.address, retries=3).send(call)
     assert len(server.requests) == 1
@@ -261,7 +261,7 @@ def test_an_upload_is_streamed_and_repeated_from_its_start() -> None:
 
     limited = response(b'{"error":{"code":"1302","message":"rate"}}', status="429 Too Many Requests")
     with RawServer([limited, response(b"{}")]) as server:
-        client_for(server.address, retries=1).send(CALL._replace(body=Pieces()))
+        client_for(server.address, retries=1).send(CALL.replace(body=Pieces()))
     assert all(request.endswith(b"\r\n\r\nabcdef") for request in server.requests)
     assert all(b"content-length: 6\r\n" in request.lower() for request in server.requests)
 

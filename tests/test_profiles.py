@@ -26,10 +26,10 @@ def paths(home: Path) -> Paths:
 def test_first_profile_becomes_the_default(paths: Paths) -> None:
     """A later one only when that is asked for."""
     save_profile(paths, WORK)
-    save_profile(paths, WORK._replace(name="play"))
+    save_profile(paths, WORK.replace(name="play"))
     assert load_config(paths.config_file).default_profile == "work"
 
-    save_profile(paths, WORK._replace(name="play"), make_default=True)
+    save_profile(paths, WORK.replace(name="play"), make_default=True)
 
     assert load_config(paths.config_file).default_profile == "play"
 
@@ -64,9 +64,9 @@ def test_second_run_changes_only_what_differs(paths: Paths) -> None:
     written = paths.config_file.stat().st_ino
 
     assert save_profile(paths, WORK) == []
-    assert save_profile(paths, WORK._replace(chat={})) == []
+    assert save_profile(paths, WORK.replace(chat={})) == []
     assert paths.config_file.stat().st_ino == written
-    assert save_profile(paths, WORK._replace(model=None, key="keyring")) == [
+    assert save_profile(paths, WORK.replace(model=None, key="keyring")) == [
         "profiles.work.model: glm-5.3 removed",
         "profiles.work.key: file -> keyring",
     ]
@@ -106,15 +106,15 @@ def test_every_shape_of_toml_can_be_changed(paths: Paths, text: str) -> None:
 @pytest.mark.parametrize(
     "profile",
     [
-        WORK._replace(name="a b"),
-        WORK._replace(name=""),
-        WORK._replace(name="-p"),
-        WORK._replace(provider="openai"),
-        WORK._replace(key=TEST_KEY),
-        WORK._replace(auth="basic"),
+        WORK.replace(name="a b"),
+        WORK.replace(name=""),
+        WORK.replace(name="-p"),
+        WORK.replace(provider="openai"),
+        WORK.replace(key=TEST_KEY),
+        WORK.replace(auth="basic"),
         Profile("x", "custom"),
         Profile("x", "custom", base_url="http://llm.example"),
-        WORK._replace(chat={"temperature": "hot"}),
+        WORK.replace(chat={"temperature": "hot"}),
     ],
 )
 def test_useless_profile_is_not_saved(paths: Paths, profile: Profile) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from glmcli.api.endpoints import Service
+from glmcli.values import Value
 
 
 class Body(Protocol):
@@ -27,7 +28,7 @@ class Body(Protocol):
         """The bytes, from the start."""
 
 
-class JsonBody(NamedTuple):
+class JsonBody(Value):
     """A JSON document."""
 
     value: Mapping[str, object]
@@ -63,7 +64,7 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, str | int | float | bool)
 
 
-class Call(NamedTuple):
+class Call(Value):
     """What to ask, of which service.
 
     `path` is relative to the base URL of `service`. `repeatable` is False for
@@ -84,7 +85,7 @@ class Call(NamedTuple):
     auth: str | None = None
 
 
-class Reply(NamedTuple):
+class Reply(Value):
     """A complete answer with status 2xx. Header names are lower case."""
 
     status: int

@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from glmcli import __version__
 from glmcli.api.calls import Call, JsonBody, Reply
 from glmcli.api.endpoints import Target, is_loopback
 from glmcli.errors import ConfigError, DryRun, GlmError, NetworkError, ServiceError, StreamCut, TimedOut
+from glmcli.values import Value
 
 if TYPE_CHECKING:
     import httpx
@@ -59,7 +60,7 @@ class Retry(Protocol):
         """`attempt` counts from 1, the request that just failed."""
 
 
-class ClientOptions(NamedTuple):
+class ClientOptions(Value):
     """How a client connects. Times in seconds."""
 
     target: Target

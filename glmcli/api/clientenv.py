@@ -68,8 +68,8 @@ def client_bases(target: Target) -> ClientBases:
             responses=None,
         )
     return ClientBases(
-        openai=target._replace(protocol=Protocol.OPENAI).base(Service.CHAT),
-        anthropic=target._replace(protocol=Protocol.ANTHROPIC).base(Service.CHAT),
+        openai=target.replace(protocol=Protocol.OPENAI).base(Service.CHAT),
+        anthropic=target.replace(protocol=Protocol.ANTHROPIC).base(Service.CHAT),
         # The Responses protocol is served to plans alone (docs.z.ai/devpack/quick-start).
         responses=target.origin + "/api/v1" if target.provider.plan is Plan.CODING else None,
     )

@@ -9,9 +9,9 @@ therefore sent to the general base of the same region.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from glmcli.errors import ConfigError, UsageError
+from glmcli.values import Value
 
 ORIGIN_INTL = "https://api.z.ai"
 ORIGIN_CN = "https://open.bigmodel.cn"
@@ -66,7 +66,7 @@ class Via(StrEnum):
     MCP = "mcp"
 
 
-class Provider(NamedTuple):
+class Provider(Value):
     """A region and a plan, with the variables that may hold its key."""
 
     name: str
@@ -164,7 +164,7 @@ BILLS_BALANCE = frozenset(
 )
 
 
-class Target(NamedTuple):
+class Target(Value):
     """Where the calls of one command go.
 
     `origin` is scheme and host of the vendor, without a path; `base_url` is

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from glmcli.errors import GlmError, NetworkError, ServiceError
+from glmcli.values import Value
 
 #: The first delay and the longest one, in seconds (the official SDK has the same).
 BASE_SECONDS = 0.5
@@ -25,7 +25,7 @@ def _random() -> float:
     return random()  # noqa: S311  # jitter
 
 
-class RetryPolicy(NamedTuple):
+class RetryPolicy(Value):
     """How patient one invocation is.
 
     `wait_for_reset` is `--wait`: sleep until a plan window opens, or as long

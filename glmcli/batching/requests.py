@@ -43,7 +43,7 @@ class Requests:
         has_system = any(message.get("role") == "system" for message in item.messages)
         messages = list(item.messages) if has_system else [*base.messages, *item.messages]
         own = {name: value for name, value in item.fields.items() if name != "model"}
-        return base._replace(messages=messages, extra={**base.extra, **own})
+        return base.replace(messages=messages, extra={**base.extra, **own})
 
     def body_of(self, request: ChatRequest) -> dict[str, object]:
         """The body as the hosted Batch API wants it: without `stream`."""
@@ -59,7 +59,7 @@ class Requests:
     def _base(self, model: str) -> ChatRequest:
         """What the options say for a model; thinking is worded for each one."""
         if model not in self._bases:
-            self._bases[model] = build_request(self._app, self._options._replace(model=model), [])
+            self._bases[model] = build_request(self._app, self._options.replace(model=model), [])
         return self._bases[model]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,6 +33,7 @@ from glmcli.context import AppContext
 from glmcli.errors import UsageError
 from glmcli.session import Session, SessionSetup
 from glmcli.turn import tell_calls, tell_sources, told
+from glmcli.values import Value
 
 if TYPE_CHECKING:
     from glmcli.attachments import Attachment
@@ -67,7 +68,7 @@ SchemaFile = Annotated[
 ]
 
 
-class ConversationOptions(NamedTuple):
+class ConversationOptions(Value):
     """What `chat` knows beyond one question."""
 
     attach: tuple[str, ...] = ()

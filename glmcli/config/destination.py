@@ -7,7 +7,6 @@ only one whose own variable is set.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from glmcli.api.endpoints import (
     ORIGIN_CN,
@@ -24,6 +23,7 @@ from glmcli.api.endpoints import (
 from glmcli.config.model import Config, GlobalOptions, Profile, Sourced
 from glmcli.config.variables import Variables, parse_choice
 from glmcli.errors import ConfigError, NoProvider
+from glmcli.values import Value
 
 CUSTOM = PROVIDERS["custom"]
 #: Variables that a dotenv file of another tool may give for `custom`, in order.
@@ -33,7 +33,7 @@ _NO_PROVIDER_HINT = "set one up with: glm onboard  (or try without a key: glm --
 _ANTHROPIC_PATHS = ("/v1/messages", "/anthropic", "/anthropic/v1")
 
 
-class Destination(NamedTuple):
+class Destination(Value):
     """An endpoint; `lender` is the profile, if its key may go there."""
 
     provider: Sourced[Provider]

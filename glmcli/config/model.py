@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from glmcli.api.endpoints import Protocol, Provider, Via
+from glmcli.values import Value
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ CHAT_KEYS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-class Sourced(NamedTuple, Generic[T]):
+class Sourced(Value, Generic[T]):
     """A value and the words that say where it came from.
 
     `source` reads as "flag --model", "variable GLM_MODEL", "/home/a/.glm.toml",
@@ -35,7 +36,7 @@ class Sourced(NamedTuple, Generic[T]):
     source: str
 
 
-class Profile(NamedTuple):
+class Profile(Value):
     """A named set of provider, model, defaults and a reference to a key.
 
     `key` is a reference: `keyring`, `file`, `env:NAME` or `command:...`.
@@ -54,7 +55,7 @@ class Profile(NamedTuple):
     extra: Mapping[str, object] = {}
 
 
-class Config(NamedTuple):
+class Config(Value):
     """`config.toml`, parsed and checked. `path` is where it stands or would stand."""
 
     path: Path
@@ -65,7 +66,7 @@ class Config(NamedTuple):
     settings: Mapping[str, object] = {}
 
 
-class DirectoryFile(NamedTuple):
+class DirectoryFile(Value):
     """A `.glm.toml`: a profile's name and chat defaults, never a key or URL."""
 
     path: Path
@@ -128,7 +129,7 @@ class GlobalOptions:
         return GlobalOptions(**{**vars(self), **changes})
 
 
-class Settings(NamedTuple):
+class Settings(Value):
     """What one invocation works with. Made by `config.resolve.resolve` alone."""
 
     profile: Sourced[str | None]
@@ -180,7 +181,7 @@ class Secret:
         raise TypeError("a Secret is not pickled")
 
 
-class KeyCandidate(NamedTuple):
+class KeyCandidate(Value):
     """A place where the key may be, in order of precedence.
 
     `kind` is `stdin`, `env` or `stored`; `reference` is the variable's name,

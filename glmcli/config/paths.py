@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from glmcli.errors import ConfigError
+from glmcli.values import Value
 
 _APP = "glm"
 _NO_HOME = "set GLM_HOME to a folder for the files of glm, for example: GLM_HOME=/srv/glm glm ..."
@@ -21,7 +21,7 @@ _XDG = {
 }
 
 
-class Paths(NamedTuple):
+class Paths(Value):
     """The folders of one user, and the files in them; nothing need exist."""
 
     config_dir: Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from glmcli.history.database import Database
@@ -75,8 +74,7 @@ def _plus(total: UsageSum, row: sqlite3.Row) -> UsageSum:
     credits = total.credits
     if row["credits"] is not None:
         credits = (credits or 0.0) + row["credits"]
-    return replace(
-        total,
+    return total.replace(
         requests=total.requests + row["requests"],
         prompt_tokens=total.prompt_tokens + row["prompt_tokens"],
         cached_tokens=total.cached_tokens + row["cached_tokens"],

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from glmcli.events import Answer, ToolCall, Usage
+from glmcli.values import Value
 
 
-class Attachment(NamedTuple):
+class Attachment(Value):
     """A file or URL that went with a message, by reference.
 
     `path` is absolute, or a URL, which has no `sha256`.
@@ -21,7 +20,7 @@ class Attachment(NamedTuple):
     bytes: int | None = None
 
 
-class Message(NamedTuple):
+class Message(Value):
     """One turn of one side. `seconds` is how long the answer took; `created_at` None means now."""
 
     role: str
@@ -58,7 +57,7 @@ class Message(NamedTuple):
         )
 
 
-class Conversation(NamedTuple):
+class Conversation(Value):
     """What is known of a conversation without reading its messages."""
 
     id: str
@@ -72,7 +71,7 @@ class Conversation(NamedTuple):
     message_count: int
 
 
-class Transcript(NamedTuple):
+class Transcript(Value):
     """A conversation and all of its messages, in order."""
 
     conversation: Conversation
@@ -85,7 +84,7 @@ class Transcript(NamedTuple):
         return next(answers, None)
 
 
-class Snippet(NamedTuple):
+class Snippet(Value):
     """A piece of text on one line; `marks` are the (start, end) of what was searched for."""
 
     text: str
@@ -110,7 +109,7 @@ class Snippet(NamedTuple):
         return Snippet(text + convert(self.text[done:]), tuple(marks))
 
 
-class Hit(NamedTuple):
+class Hit(Value):
     """A message that matches a search; `position` counts from 0, None when it is the title that matches."""
 
     conversation_id: str
@@ -121,7 +120,7 @@ class Hit(NamedTuple):
     snippet: Snippet
 
 
-class UsageEntry(NamedTuple):
+class UsageEntry(Value):
     """One request for the ledger.
 
     `cost` is money in `currency`; None means unknown, which is not the same as 0.
@@ -141,8 +140,7 @@ class UsageEntry(NamedTuple):
     at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UsageSum:
+class UsageSum(Value):
     """A line of the ledger's summary.
 
     `key` is a local date, a model or a profile, None where the entries named none. `costs` has one sum per
@@ -156,12 +154,12 @@ class UsageSum:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
-    costs: Mapping[str, float] = field(default_factory=dict)
+    costs: Mapping[str, float] = {}
     unpriced: int = 0
     credits: float | None = None
 
 
-class Task(NamedTuple):
+class Task(Value):
     """An asynchronous job of the service.
 
     `remote_id` is None until the service has named the job. `region` and `base_url` say where it lives,

@@ -77,7 +77,7 @@ def _profile(
     if before is None or before.provider != verified.provider:
         auth = before.auth if before else "bearer"
         before = Profile(name, verified.provider, auth=auth)
-    return before._replace(
+    return before.replace(
         model=wish.model or verified.model or before.model,
         key=reference,
         keyring_backend=backend,

@@ -80,7 +80,7 @@ def set_option(talk: Talk, argument: str) -> None:
         session.change(**dict.fromkeys(_SETTABLE), stop=(), assignments=())
     elif argument:
         name, _, text = argument.replace("=", " ", 1).partition(" ")
-        changed = options._replace(**_change(name, text.strip(), options.assignments))
+        changed = options.replace(**_change(name, text.strip(), options.assignments))
         # The checks of a request, before the next question meets them.
         build_request(talk.app, changed, [{"role": "user", "content": "?"}])
         session.setup.options = changed

@@ -79,7 +79,7 @@ def _summarise(session: Session, summary: str, piece: str) -> str:
     from glmcli.turn import ask, told
 
     so_far = f"Summary of what came before:\n{summary}\n\n" if summary else ""
-    options = session.setup.options._replace(system=None, json_mode=False, stop=(), max_tokens=None)
+    options = session.setup.options.replace(system=None, json_mode=False, stop=(), max_tokens=None)
     prompt = f"{_ASK}\n\n{so_far}Conversation:\n{piece}"
     request = build_request(session.app, options, [{"role": "user", "content": prompt}])
     turn = ask(session.app, request, thinking="hide", shown=False)

@@ -7,7 +7,7 @@ docs.bigmodel.cn (`api/chat.md` sections 2, 7, 8).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from glmcli.api.calls import Call, Caller, json_body
 from glmcli.api.endpoints import Region, Service
@@ -27,11 +27,12 @@ from glmcli.events import (
     ToolCallDelta,
     Usage,
 )
+from glmcli.values import Value
 
 Message = Mapping[str, object]
 
 
-class ChatRequest(NamedTuple):
+class ChatRequest(Value):
     """What to ask. None leaves a field to the service; `extra` is merged last."""
 
     model: str
