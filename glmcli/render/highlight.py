@@ -49,15 +49,16 @@ _BLOCK_COMMENT = ("/*", "*/")
 @cache
 def _lexer(name: str) -> Lexer | None:
     """The lexer for the first word after a fence, or None for an unknown language."""
-    from pygments.lexers import get_lexer_by_name
-    from pygments.util import ClassNotFound
+    from pygments.lexers import find_lexer_class, get_all_lexers
 
     if name in ("", "text", "plain", "plaintext", "txt", "output"):
         return None
-    try:
-        return get_lexer_by_name(name)
-    except ClassNotFound:
-        return None
+    # Not get_lexer_by_name(): a word that it does not know makes it search all installed packages, for 20 ms.
+    for title, aliases, _, _ in get_all_lexers(plugins=False):
+        if name in aliases:
+            found = find_lexer_class(title)
+            return found() if found else None
+    return None
 
 
 @cache
@@ -81,20 +82,21 @@ class Highlighter:
     """Colours the lines of one block of code in order."""
 
     def __init__(self, info: str, *, color: bool) -> None:
-        language = re.split(r"[\s,{:]", info.strip(), maxsplit=1)[0].lower()
-        self._lexer = _lexer(language) if color else None
+        self._language = re.split(r"[\s,{:]", info.strip(), maxsplit=1)[0].lower() if color else ""
         self._stack: tuple[str, ...] = ("root",)
         self._in_comment = False
 
     def copy(self) -> Highlighter:
         """The same state, to look ahead with."""
         twin = Highlighter("", color=False)
-        twin._lexer, twin._stack, twin._in_comment = self._lexer, self._stack, self._in_comment
+        twin._language, twin._stack, twin._in_comment = self._language, self._stack, self._in_comment
         return twin
 
     def line(self, text: str) -> Line:
         """The next line (without newline) in colour."""
-        if self._lexer is None or len(text) > _LINE_LIMIT:
+        # Not before a line is there: of a fence that is still being written, `c` may become `css`.
+        lexer = _lexer(self._language)
+        if lexer is None or len(text) > _LINE_LIMIT:
             return [Span(text)] if text else []
         spans: Line = []
         if self._in_comment:
@@ -104,34 +106,32 @@ class Highlighter:
             self._in_comment = False
             spans.append(Span(text[: end + 2], Style(_COLORS["Comment"])))
             text = text[end + 2 :]
-        code, comment = self._cut_comment(text)
-        spans += self._spans(code)
+        code, comment = self._cut_comment(lexer, text)
+        spans += self._spans(lexer, code)
         if comment:
             self._in_comment = True
             spans.append(Span(comment, Style(_COLORS["Comment"])))
         return join(spans)
 
-    def _cut_comment(self, text: str) -> tuple[str, str]:
+    def _cut_comment(self, lexer: Lexer, text: str) -> tuple[str, str]:
         """The line before a comment that it opens and leaves open, and that comment.
 
         Most lexers read such a comment with one pattern, which a single line cannot match.
         """
-        assert self._lexer is not None
         begin = text.rfind(_BLOCK_COMMENT[0])
-        if begin < 0 or _BLOCK_COMMENT[1] in text[begin:] or not _has_block_comments(self._lexer):
+        if begin < 0 or _BLOCK_COMMENT[1] in text[begin:] or not _has_block_comments(lexer):
             return text, ""
         # Inside a string or another comment it begins nothing; anywhere else a closed one must be a comment.
-        kind, start = self._token_at(text, begin)
+        kind, start = self._token_at(lexer, text, begin)
         if start < begin and kind.startswith(("Token.Literal.String", "Token.Comment")):
             return text, ""
-        kind, start = self._token_at(text[:begin] + "".join(_BLOCK_COMMENT), begin)
+        kind, start = self._token_at(lexer, text[:begin] + "".join(_BLOCK_COMMENT), begin)
         is_comment = start == begin and kind.startswith("Token.Comment")
         return (text[:begin], text[begin:]) if is_comment else (text, "")
 
-    def _token_at(self, text: str, place: int) -> tuple[str, int]:
+    def _token_at(self, lexer: Lexer, text: str, place: int) -> tuple[str, int]:
         """The kind of the token that a place in the line belongs to, and where that token starts."""
-        assert self._lexer is not None
-        tokens, _ = _read(self._lexer, text + "\n", self._stack)
+        tokens, _ = _read(lexer, text + "\n", self._stack)
         position = 0
         for kind, value in tokens:
             if position + len(value) > place:
@@ -139,12 +139,11 @@ class Highlighter:
             position += len(value)
         return "", position
 
-    def _spans(self, text: str) -> Line:
-        assert self._lexer is not None
+    def _spans(self, lexer: Lexer, text: str) -> Line:
         try:
-            tokens, self._stack = _read(self._lexer, text + "\n", self._stack)
+            tokens, self._stack = _read(lexer, text + "\n", self._stack)
         except Exception:  # a lexer that cannot read one line alone, or a plugin's fault: colours are no reason to fail
-            self._lexer = None
+            self._language = ""
             return [Span(text)] if text else []
         return [Span(value, _style(kind)) for kind, text in tokens if (value := text.rstrip("\n"))]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from pygments.lexers import PythonLexer
 
@@ -79,3 +82,34 @@ def test_a_lexer_that_fails_costs_the_colors_only(monkeypatch: pytest.MonkeyPatc
 
     assert [span.text for span in highlighter.line("pass")] == ["pass"]
     assert [span.text for span in highlighter.line("more")] == ["more"]
+
+
+#: Streams a block of code by the character, and names the modules that came with it and are no lexer of its language.
+FENCE = """
+import sys
+from glmcli.render.markdown import StreamingMarkdown, preload
+preload()
+now, before = 0.0, set(sys.modules)
+markdown = StreamingMarkdown(
+    lambda text: None, width=lambda: 80, height=lambda: 24, color=True, clock=lambda: now
+)
+for character in sys.argv[1]:
+    markdown.feed(character)
+    now += 1
+    markdown.tick()
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "modules"),
+    [("```css", ""), ("```no-such-language\npass\n", ""), ("```json\n1\n", "pygments.lexers.data")],
+    ids=["fence not yet whole", "unknown", "known"],
+)
+def test_no_module_is_loaded_but_the_lexer_of_the_language(text: str, modules: str) -> None:
+    """Neither for the beginning of a language's name (`c`, `cs`) nor to search installed packages for plugins."""
+    command = [sys.executable, "-c", FENCE, text]
+
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    assert [name for name in found if not name.startswith(("pygments.token", "pygments.unistring"))] == modules.split()
