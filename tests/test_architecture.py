@@ -52,6 +52,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset(
             {
                 "api.client",
+                "api.engine",
                 "api.tls",
                 "attachments",
                 "completion",
@@ -83,8 +84,8 @@ MAY_USE_SANDBOX = {"context", "commands.sandbox"}
 
 #: Outside thing -> the modules that may touch it.
 OWNERS = {
-    "httpx": {"api.client"},
-    "httpcore": {"api.client"},
+    "httpx": {"api.client", "api.engine"},
+    "httpcore": {"api.engine"},
     "truststore": {"api.tls"},
     "keyring": {"config.credentials"},
     "platformdirs": {"config.paths"},

@@ -17,10 +17,13 @@ from urllib.parse import urljoin, urlsplit
 from glmcli import __version__
 from glmcli.api.calls import Call, JsonBody, Reply
 from glmcli.api.endpoints import Target, is_loopback
+from glmcli.api.engine import load_httpx
 from glmcli.errors import ConfigError, DryRun, GlmError, NetworkError, ServiceError, StreamCut, TimedOut
 from glmcli.values import Value
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 T = TypeVar("T")
@@ -103,8 +106,7 @@ class Client:
 
         The event is set when the next request has left.
         """
-        import httpx  # noqa: F401  # loaded here, so that the thread has only to send
-
+        load_httpx()  # here, so that the thread has only to send
         self._sent.clear()
         return self._sent
 
@@ -212,6 +214,7 @@ class Client:
     def _request(
         self, method: str, url: str, headers: dict[str, str], call: Call | None, read_timeout: float | None
     ) -> Iterator[ArrivingReply]:
+        load_httpx()
         import httpx
 
         body = call.body if call is not None else None
@@ -270,9 +273,7 @@ class Client:
         proxy = choose_proxy(url, self._options.environ)
         key = (scheme, proxy)
         if key not in self._pools:
-            from glmcli.api.tls import tls_context
-
-            verify = tls_context(self._options.environ) if scheme == "https" else False
+            verify = _tls_context(self._options.environ) if scheme == "https" else False
             self._pools[key] = httpx.Client(verify=verify, proxy=proxy, trust_env=False)
         return self._pools[key]
 
@@ -324,6 +325,12 @@ class ArrivingReply:
             if size >= limit_bytes:
                 break
         return b"".join(pieces)[:limit_bytes]
+
+
+def _tls_context(environ: Mapping[str, str]) -> ssl.SSLContext:
+    from glmcli.api.tls import tls_context
+
+    return tls_context(environ)
 
 
 def _as_asked(secret_headers: Mapping[str, str], call: Call) -> Mapping[str, str]:
