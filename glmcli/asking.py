@@ -41,7 +41,6 @@ def build_request(app: AppContext, options: ChatOptions, messages: list[dict[str
     Raises UsageError for values that the service is documented to refuse, and
     ConfigError when no model is known.
     """
-    from glmcli.api.assignments import parse_assignments
     from glmcli.api.resources.chat import ChatRequest, check
 
     defaults = Defaults(app)
@@ -60,11 +59,17 @@ def build_request(app: AppContext, options: ChatOptions, messages: list[dict[str
         json_mode=options.json_mode,
         request_id=options.request_id,
         user_id=options.user_id or defaults.text("user_id"),
-        extra=parse_assignments(options.assignments) if options.assignments else {},
+        extra=_assigned(options.assignments) if options.assignments else {},
     )
     if app.target.base_url is None:
         check(request)
     return request
+
+
+def _assigned(assignments: tuple[str, ...]) -> dict[str, object]:
+    from glmcli.api.assignments import parse_assignments
+
+    return parse_assignments(assignments)
 
 
 def resolve_model(app: AppContext, flag: str | None) -> str:

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import typer
 from typer._click.core import Command, Context, Parameter
+from typer._click.exceptions import NoArgsIsHelpError
 from typer._click.types import FloatRange, IntRange
 from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
-from glmcli import __version__, failure
+from glmcli import __version__
 from glmcli.config.model import GlobalOptions
 from glmcli.context import AppContext
 from glmcli.errors import DryRun, ExitCode, GlmError, ServiceError, UsageError
-from glmcli.help_pages import page_width
 from glmcli.registry import COMMANDS, GLOBAL_OPTIONS, GlobalOption, front_page, near
 from glmcli.streams import Streams
 
@@ -84,11 +85,10 @@ def _dispatch(argv: list[str], app: AppContext) -> int:
         _greet(app)
         return ExitCode.OK
     root = RootGroup()
-    width = page_width(app.streams.width)
     try:
-        with root.make_context("glm", argv, obj=app, terminal_width=width) as context:
+        with root.make_context("glm", argv, obj=app) as context:
             result = root.invoke(context)
-    except failure.NoArgsIsHelpError as error:
+    except NoArgsIsHelpError as error:
         app.streams.write(help_page(error.ctx))
         return ExitCode.OK
     except DryRun as dry:
@@ -98,6 +98,8 @@ def _dispatch(argv: list[str], app: AppContext) -> int:
 
 
 def _fail(error: BaseException, argv: Sequence[str], app: AppContext) -> int:
+    from glmcli import failure
+
     told, prefix = failure.expected(error, _command_in(argv))
     secrets = app.secrets()
     if app.options.verbose > 1 and not isinstance(error, GlmError):
@@ -231,26 +233,31 @@ _VALUE_NAMES = {
 
 # -- global options ----------------------------------------------------------
 
+_HELP = GlobalOption("help", ("-h", "--help"), "Show this page.")
+_VERSION = GlobalOption("version", ("--version",), "Show the version.")
+
 
 def _add_global_options(command: Command) -> None:
     """Add what every command takes; an option of the command's own wins over ours."""
     command.add_help_option = False
     taken = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
-    for option in GLOBAL_OPTIONS:
-        _add(command, option.flags, taken, **_how_parsed(option))
-    _add(command, ("-h", "--help"), taken, is_flag=True, is_eager=True, callback=_show_help)
-    _add(command, ("--version",), taken, is_flag=True, is_eager=True, callback=_show_version)
+    for option in (*GLOBAL_OPTIONS, _HELP, _VERSION):
+        free = tuple(flag for flag in option.flags if flag not in taken)
+        if free:
+            command.params.append(_parameter(option, free))
 
 
-def _add(command: Command, flags: Iterable[str], taken: set[str], **how: Any) -> None:
-    free = [flag for flag in flags if flag not in taken]
-    if free:
-        # Named apart from the command's own parameters: the parser keys values by name.
-        name = "global_" + free[-1].strip("-").replace("-", "_")
-        command.params.append(TyperOption(param_decls=[name, *free], expose_value=False, hidden=True, **how))
+@cache
+def _parameter(option: GlobalOption, flags: tuple[str, ...]) -> TyperOption:
+    """The parameter for an option, one for all commands: nothing of an invocation is kept in it."""
+    # Named apart from the command's own parameters: the parser keys values by name.
+    name = "global_" + flags[-1].strip("-").replace("-", "_")
+    return TyperOption(param_decls=[name, *flags], expose_value=False, hidden=True, **_how_parsed(option))
 
 
 def _how_parsed(option: GlobalOption) -> dict[str, Any]:
+    if option is _HELP or option is _VERSION:
+        return {"is_flag": True, "is_eager": True, "callback": _show_help if option is _HELP else _show_version}
     how: dict[str, Any] = {"callback": _keep(option)}
     if option.metavar is None:
         how["count" if option.kind == "count" else "is_flag"] = True
@@ -310,6 +317,9 @@ def help_page(context: Context) -> str:
     """The help of the command that `context` belongs to, with a final newline."""
     if context.parent is None:
         return front_page()
+    from glmcli.help_pages import page_width
+
+    context.terminal_width = page_width(_streams(context).width)
     command, formatter = context.command, context.make_formatter()
     # Typer writes {WORD} around required arguments; everyone else writes WORD.
     pieces = [piece.strip("{}") for piece in command.collect_usage_pieces(context)]

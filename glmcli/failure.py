@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
+from typer._click.exceptions import ClickException, NoSuchOption
 from typer._click.exceptions import UsageError as ClickUsageError
 
 from glmcli.errors import GlmError, UsageError
 from glmcli.telling import as_ours, tell, trace, without_keys
 
-__all__ = ["NoArgsIsHelpError", "expected", "tell", "trace", "without_keys"]
+__all__ = ["expected", "tell", "trace", "without_keys"]
 
 
 def expected(error: BaseException, command: str) -> tuple[GlmError, str]:
