@@ -119,11 +119,9 @@ def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = 
     if shown and _is_live(app, thinking):
         turn = _live_turn(app, events, show_reasoning=thinking == "show")
     else:
-        from glmcli.render.silent import SilentRenderer
-
         app.client.meanwhile = lambda: prepare_to_record(app)
         with app.interrupts.at_once():
-            turn = run_turn(events, _plain_renderer(app, thinking) if shown else SilentRenderer())
+            turn = run_turn(events, _plain_renderer(app, thinking) if shown else _silent_renderer())
     if turn.ending is None and app.streams.stdout_is_tty and app.streams.stderr_is_tty and not app.options.json:
         _write_usage(app, turn)
     record_usage(app, command="chat", model=turn.answer.model or request.model, usage=turn.answer.usage)
@@ -223,6 +221,12 @@ def _plain_renderer(app: AppContext, thinking: str) -> AnswerRenderer:
         return ReasoningRenderer(write)
     show = streams.write_error if thinking == "show" else None
     return TextRenderer(write, write_reasoning=show, end_line=True)
+
+
+def _silent_renderer() -> AnswerRenderer:
+    from glmcli.render.silent import SilentRenderer
+
+    return SilentRenderer()
 
 
 def _write_usage(app: AppContext, turn: Turn) -> None:
