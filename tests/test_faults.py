@@ -387,7 +387,17 @@ def test_the_servers_words_cannot_steer_a_terminal() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [f"Incorrect API key provided: {KEY}", "do not know sk-0123456789abcdef", f"Bearer {KEY}"]
+    "text",
+    [
+        f"Incorrect API key provided: {KEY}",
+        "do not know sk-0123456789abcdef",
+        f"Bearer {KEY}",
+        f"令牌{KEY}无效",
+        f"api_key_{KEY}",
+        f"provided: {KEY}{KEY}",
+        f"provided: sk-{KEY}",
+    ],
+    ids=["zhipu", "openai", "bearer", "between Chinese words", "behind a letter", "twice", "with a prefix"],
 )
 @pytest.mark.parametrize("make", [lambda text: nested("1000", text), lambda text: text.encode()], ids=["json", "text"])
 def test_a_key_that_the_server_quotes_is_hidden(text: str, make: object) -> None:
@@ -397,6 +407,16 @@ def test_a_key_that_the_server_quotes_is_hidden(text: str, make: object) -> None
     assert "<key>" in error.message
     for secret in ("Secret", "0123456789"):
         assert secret not in f"{error.message} {error.server_message} {error.to_json()} {error!r}"
+
+
+def test_a_key_is_hidden_in_code_and_request_id_too() -> None:
+    """Whatever field a gateway puts the key into."""
+    body = encoded({"error": {"code": KEY, "message": "no"}, "request_id": KEY})
+
+    error = error_from_reply(401, {}, body)
+
+    assert (error.code, error.request_id) == ("<key>", "<key>")
+    assert "Secret" not in error.message
 
 
 @pytest.mark.parametrize(

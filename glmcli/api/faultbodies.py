@@ -142,6 +142,15 @@ def _unbracketed(text: str | None) -> tuple[str | None, str | None, str | None]:
 
 
 def one_line(text: str) -> str:
-    """A text on one line, bounded, without anything that could steer a terminal."""
+    """A text on one line, bounded, without keys and anything that could steer a terminal."""
     text = text[:READ_CHARACTERS]
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return without_keys(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
+
+
+# Chinese words are word characters, and touch what they quote; keys may touch one another.
+_KEY = re.compile(r"[0-9a-f]{32}\.[\w.-]+|(?<![0-9A-Za-z])(?:sk-[\w.-]{12,}|eyJ[\w-]+\.[\w.-]+)|(?i:(?<=bearer )\S+)")
+
+
+def without_keys(text: str) -> str:
+    """A text without what looks like a key: some gateways quote the one that they refuse."""
+    return _KEY.sub("<key>", text)

@@ -101,7 +101,7 @@ def not_json(
         phrase = "empty"
     elif _is_page(lowered, text):
         phrase, said, hint = "page", _title(text), _phrase("page_hint", language)
-    said = without_keys(one_line(said))
+    said = one_line(said)
     message = _phrase(phrase, language, status=status)
     return _build(
         entry,
@@ -164,7 +164,7 @@ def _request_id(fault: Fault, headers: Headers) -> str | None:
 
 def _error(fault: Fault, status: int | None, headers: Headers, language: str, now: Callable[[], float]) -> ServiceError:
     lowered = _lower(headers)
-    said = without_keys(fault.message or "")
+    said = fault.message or ""
     moment = reset_in(said)
     reset_at = moment[0] if moment else reset_at_of(fault.reset)
     entry = _entry(fault, status, lowered, has_reset=reset_at is not None)
@@ -246,11 +246,3 @@ def _phrase(name: str, language: str, **values: object) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3].rstrip() + "..."
-
-
-_KEY = re.compile(r"\b[0-9a-f]{32}\.\w{8,}|\bsk-[\w-]{12,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?i:(?<=bearer )\S+)")
-
-
-def without_keys(text: str) -> str:
-    """A text without what looks like a key: some gateways quote the one that they refuse."""
-    return _KEY.sub("<key>", text)

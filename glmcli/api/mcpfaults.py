@@ -57,7 +57,7 @@ def refusal(said: str, *, server: str, language: str = ENGLISH) -> ServiceError:
 
 
 def _in_free_text(said: str, server: str, language: str) -> ServiceError:
-    from glmcli.api.faults import without_keys
+    from glmcli.api.faultbodies import without_keys
 
     shown = " ".join(without_keys(said).split())[:500] or "no reason given"
     kind, exit_code = "service", ExitCode.FAILED
