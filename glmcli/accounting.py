@@ -22,9 +22,12 @@ def prepare_to_record(app: AppContext) -> None:
     app.history.prepare()
 
 
-def record_usage(app: AppContext, *, command: str, model: str | None, usage: Usage | None) -> None:
+def record_usage(
+    app: AppContext, *, command: str, model: str | None, usage: Usage | None, asked: str | None = None
+) -> None:
     """Add one request to the ledger; never fails the command that it counts.
 
+    `model` answered; `asked` is the name that was asked for, if it may be another one.
     Nothing is recorded for the sandbox, without counts, and when logging is off.
     """
     settings = app.settings
@@ -44,6 +47,7 @@ def record_usage(app: AppContext, *, command: str, model: str | None, usage: Usa
         cost=cost,
         currency=None if cost is None else "USD",
         credits=credits_of(app, model, usage),
+        weighted=weighted_of(app, usage, asked, model),
     )
     try:
         app.history.ledger.record(entry)
@@ -66,6 +70,12 @@ def cost_usd_of(app: AppContext, model: str | None, usage: Usage) -> float | Non
         cached=usage.cached_tokens or 0,
         completion=usage.completion_tokens or 0,
     )
+
+
+def weighted_of(app: AppContext, usage: Usage, *models: str | None) -> float | None:
+    """The tokens that a router counts; None where the profile names none that weighs them."""
+    router = app.settings.router
+    return None if router is None else router.weighted(usage, *models)
 
 
 def credits_of(app: AppContext, model: str | None, usage: Usage) -> float | None:

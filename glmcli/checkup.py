@@ -91,7 +91,9 @@ def rows(settings: Settings) -> list[tuple[str, object, str]]:
     named = {name: getattr(settings, name) for name in _PLAIN_SETTINGS}
     named |= {"timeout": settings.timeout_seconds, "max_retries": settings.max_retries, "no_log": settings.no_log}
     named |= {f"chat.{name}": item for name, item in settings.chat.items()}
-    return [(name, _plain(item.value), item.source) for name, item in named.items()]
+    router = settings.router.rows() if settings.router is not None else ()
+    own = [(name, value, f"profile {settings.profile.value}") for name, value in router]
+    return [*((name, _plain(item.value), item.source) for name, item in named.items()), *own]
 
 
 _PLAIN_SETTINGS = ("profile", "provider", "protocol", "origin", "base_url", "model", "auth", "via")

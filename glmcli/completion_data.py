@@ -562,7 +562,7 @@ TREE: dict[str, Node] = {
         'commands': (),
         'options': (
             (('--watch', '-w'), '', 'Show it again and again, until Ctrl-C.'),
-            (('--fail-above',), 'text', 'Exit with 6 when a window is used to more than that.'),
+            (('--fail-above',), 'text', 'Exit with 6 when a window, or with --local a daily budget, is used to more than that.'),
             (('--models',), '', 'Show tokens per model over time.'),
             (('--tools',), '', 'Show calls per tool over time.'),
             (('--local',), '', 'Show what this machine used; asks nobody.'),
@@ -797,6 +797,7 @@ TREE: dict[str, Node] = {
             (('--store',), 'text', 'Keep it in keyring, file, env:NAME or command:CMD.'),
             (('--key-command',), 'text', 'The command of --store command.'),
             (('--move',), '', 'Take the key from where it is stored now.'),
+            (('--expires',), 'text', "Remember when a router's key ends: 90d or 2027-02-19."),
         ),
         'arguments': ('text',),
     },

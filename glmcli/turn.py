@@ -124,7 +124,8 @@ def ask(app: AppContext, request: ChatRequest, *, thinking: str, stream: bool = 
             turn = run_turn(events, _plain_renderer(app, thinking) if shown else _silent_renderer())
     if turn.ending is None and app.streams.stdout_is_tty and app.streams.stderr_is_tty and not app.options.json:
         _write_usage(app, turn)
-    record_usage(app, command="chat", model=turn.answer.model or request.model, usage=turn.answer.usage)
+    answered = turn.answer.model or request.model
+    record_usage(app, command="chat", model=answered, usage=turn.answer.usage, asked=request.model)
     return turn
 
 

@@ -92,9 +92,9 @@ def run_get(app: AppContext, key: str | None) -> None:
 
 
 def _place(key: str) -> tuple[str, ...]:
-    from glmcli.config.schema import split_key
+    from glmcli.config.schema import place_of
 
-    place = split_key(key)
+    place = place_of(key)
     if not place:
         raise UsageError(
             f"{key!r} is not a dotted key", hint='for example: profiles.work.model, or profiles."a b".model'

@@ -28,6 +28,7 @@ class LoginOptions:
     store: str | None = None
     key_command: str | None = None
     move: bool = False
+    expires: str | None = None
 
 
 # -- looking -----------------------------------------------------------------------
@@ -169,6 +170,8 @@ def use(ctx: typer.Context, name: Name) -> None:
         "glm profile set work model=glm-5.3",
         "glm profile set work chat.temperature=0.3 chat.system='Be brief.'",
         "glm profile set work chat.temperature=",
+        "glm profile set router daily_budget=1000000 requests_per_minute=120 weights.glm-5.3=2",
+        "glm profile set router key_expires=90d",
     ),
 )
 def set_keys(
@@ -193,13 +196,21 @@ def _pairs(words: Sequence[str]) -> dict[str, str]:
 def run_set(app: AppContext, name: str, pairs: Mapping[str, str]) -> None:
     """Write the values, each checked for its type. Raises ConfigError; nothing is written then."""
     from glmcli.config.profiles import set_values
-    from glmcli.config.schema import split_key, value_from_text
 
-    values = {
-        key: value_from_text(text, ("profiles", name, *split_key(key))) if text else None for key, text in pairs.items()
-    }
+    values = {key: _value(app, name, key, text) if text else None for key, text in pairs.items()}
     changes = set_values(app.paths, name, values, allow_http=app.options.allow_http, notice=app.streams.note)
     _tell(app, changes or ["nothing to change"])
+
+
+def _value(app: AppContext, name: str, key: str, text: str) -> object:
+    """What a word means for a key. Raises ConfigError when it does not fit."""
+    if key == "key_expires":
+        from glmcli.config.routers import end_from_words
+
+        return end_from_words(text, app.now())
+    from glmcli.config.schema import place_in_profile, value_from_text
+
+    return value_from_text(text, place_in_profile(name, key))
 
 
 @app.command(epilog=examples("glm profile rename work office"))
@@ -255,6 +266,7 @@ def run_delete(app: AppContext, name: str, *, yes: bool) -> None:
         "glm profile login ci --store env:ZAI_API_KEY",
         "glm profile login work --store 'command:pass show zai'",
         "glm profile login work --store file --move",
+        "glm profile login router --expires 90d",
     )
 )
 def login(
@@ -271,9 +283,18 @@ def login(
         typer.Option("--key-command", metavar="CMD", help="The command of --store command.", show_default=False),
     ] = None,
     move: Annotated[bool, typer.Option("--move", help="Take the key from where it is stored now.")] = False,
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            "--expires",
+            metavar="WHEN",
+            help="Remember when a router's key ends: 90d or 2027-02-19.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Replace the key of a profile, or keep it elsewhere."""
-    run_login(context_of(ctx), LoginOptions(name, store, key_command, move))
+    run_login(context_of(ctx), LoginOptions(name, store, key_command, move, expires))
 
 
 def run_login(app: AppContext, options: LoginOptions) -> None:
@@ -283,6 +304,7 @@ def run_login(app: AppContext, options: LoginOptions) -> None:
     profile = find_profile(app.config, options.name)
     store = options.store or ("command" if options.key_command else _usual_store(profile))
     kind = reference_to(store, variable=app.options.key_env, command=options.key_command)
+    ends = _end_of_new_key(app, profile, options)
     secret = None
     if kind.startswith(("env:", "command:")):
         if options.move:
@@ -292,7 +314,37 @@ def run_login(app: AppContext, options: LoginOptions) -> None:
         _tell_doubt(app, profile, secret)
     change_key(app.paths, profile.name, kind, secret, notice=app.streams.note)
     _tell(app, [f"profile {profile.name}: key in {kind.partition(':')[0] if kind.startswith('command:') else kind}"])
+    _remember_end(app, profile, ends)
     app.streams.note(f"glm: see whether it works with: glm -p {profile.name} doctor")
+
+
+def _end_of_new_key(app: AppContext, profile: Profile, options: LoginOptions) -> Mapping[str, object]:
+    """What becomes of `key_expires`, since that of the old key says nothing about a new one. Raises GlmError."""
+    if options.expires is not None:
+        from glmcli.api.endpoints import find_provider
+        from glmcli.config.routers import end_from_words
+
+        if find_provider(profile.provider).name != "custom":
+            raise UsageError(f"--expires is for a router's key, and profile {profile.name} is {profile.provider}")
+        return {"key_expires": end_from_words(options.expires, app.now())}
+    if options.move or profile.router is None or profile.router.key_expires is None:
+        return {}
+    return {"key_expires": None}
+
+
+def _remember_end(app: AppContext, profile: Profile, values: Mapping[str, object]) -> None:
+    from glmcli.config.profiles import set_values
+
+    if not values:
+        return
+    set_values(app.paths, profile.name, values, allow_http=True, notice=app.streams.note)
+    if values["key_expires"] is None:
+        app.streams.note(
+            "glm: key_expires was that of the old key and is removed; "
+            f"if the new one ends, too: glm profile set {profile.name} key_expires=90d"
+        )
+    else:
+        app.streams.note(f"glm: the key ends on {values['key_expires']}; glm doctor warns before")
 
 
 def _usual_store(profile: Profile) -> str:

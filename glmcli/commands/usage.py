@@ -20,6 +20,7 @@ from glmcli.history.times import iso_time, parse_age
 
 if TYPE_CHECKING:
     from glmcli.api.resources.quota import Monitor, PlanQuota, Series, Subscription, Window
+    from glmcli.budgets import DayBudget
     from glmcli.history.model import UsageSum
     from glmcli.render.quota import Look
 
@@ -80,7 +81,7 @@ def usage(
             metavar="PERCENT",
             min=0,
             max=100,
-            help="Exit with 6 when a window is used to more than that.",
+            help="Exit with 6 when a window, or with --local a daily budget, is used to more than that.",
             show_default=False,
         ),
     ] = None,
@@ -119,7 +120,7 @@ def usage(
 def _check(options: UsageOptions) -> None:
     if options.local and options.is_series:
         raise UsageError("--models and --tools come from the service", hint="leave out --local and --by")
-    if options.fail_above is not None and (options.local or options.is_series):
+    if options.fail_above is not None and options.is_series:
         raise UsageError("--fail-above looks at the windows of a plan", hint="glm usage --fail-above 90")
 
 
@@ -351,13 +352,16 @@ def _whole_hours(start: float, end: float) -> tuple[float, float]:
 
 def _show_ledger(app: AppContext, options: UsageOptions, extra: dict[str, object] | None = None) -> None:
     """The sums of the local ledger; those of one profile with `-p`."""
+    from glmcli.budgets import budgets_today
     from glmcli.render import ledger as render
 
     since = _since(app, options.since or _LEDGER_AGE, whole_days=options.by is By.DAY)
     sums = app.history.ledger.summary(options.by.value, since=since, profile=app.options.profile)
+    budgets = list(budgets_today(app, app.options.profile))
     if app.options.json:
         head = {"schema_version": SCHEMA_VERSION, **(extra or {})}
-        app.streams.write_json({**head, "local": _ledger_document(sums, options, since)})
+        told = {"budgets": [each.to_json() for each in budgets]}
+        app.streams.write_json({**head, "local": {**_ledger_document(sums, options, since), **told}})
     elif not sums:
         app.streams.note(f"nothing was recorded here since {iso_time(since)[:10]}")
     elif app.streams.stdout_is_tty:
@@ -367,6 +371,38 @@ def _show_ledger(app: AppContext, options: UsageOptions, extra: dict[str, object
     else:
         for each in sums:
             app.streams.write_line("\t".join(render.fields(each)))
+    if not app.options.json:
+        _tell_budgets(app, budgets)
+    if options.local and options.fail_above is not None:
+        _judge_budgets(app, budgets, options.fail_above)
+
+
+def _tell_budgets(app: AppContext, budgets: Sequence[DayBudget]) -> None:
+    """A line per budget: below the table on a terminal, beside the values in a pipe."""
+    tell = app.streams.write_line if app.streams.stdout_is_tty else app.streams.note
+    for each in budgets:
+        tell(each.told(app.now()))
+
+
+def _judge_budgets(app: AppContext, budgets: Sequence[DayBudget], percent: float) -> None:
+    """Raise ServiceError when a budget is used to more than `percent`; UsageError when there is none."""
+    from glmcli.render.quota import clock
+
+    if not budgets:
+        raise UsageError(
+            "--fail-above --local looks at daily budgets, and no profile has one",
+            hint="glm profile set NAME daily_budget=1000000, or the windows of a plan: glm usage --fail-above 90",
+        )
+    fullest = max(budgets, key=lambda each: each.percent)
+    if fullest.percent > percent:
+        raise ServiceError(
+            f"the daily budget of profile {fullest.profile} is used to {fullest.percent:.0f} %, "
+            f"more than {percent:g} %; it resets {clock(fullest.resets_at, app.now())}",
+            hint="wait for the reset, or use another profile: glm -p NAME",
+            kind="plan_window",
+            exit_code=ExitCode.LIMIT,
+            reset_at=fullest.resets_at,
+        )
 
 
 def _ledger_document(sums: Sequence[UsageSum], options: UsageOptions, since: float) -> dict[str, object]:

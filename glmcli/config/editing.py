@@ -11,7 +11,7 @@ from glmcli.config.destination import provider_of
 from glmcli.config.files import Notice, quiet
 from glmcli.config.model import Config, Profile
 from glmcli.config.resolve import AUTHS, no_such_profile, resolve_alias
-from glmcli.config.schema import dotted, is_key_reference
+from glmcli.config.schema import ROUTER_KEYS, dotted, is_key_reference
 from glmcli.config.store import edit_config, parse_config, text_of
 from glmcli.config.variables import parse_count, parse_timeout, parsed
 from glmcli.errors import ConfigError
@@ -135,6 +135,12 @@ def check_profile(profile: Profile, *, allow_http: bool = False) -> None:
         raise ConfigError(
             f"profile {profile.name}: provider custom needs a base URL",
             hint=f"glm profile set {profile.name} provider=custom base_url=https://...",
+        )
+    if profile.router is not None and provider is not PROVIDERS["custom"]:
+        names = [key for key in ROUTER_KEYS if getattr(profile.router, key) is not None]
+        raise ConfigError(
+            f"profile {profile.name}: only provider custom has {', '.join(names)}, not {provider.name}",
+            hint=f"glm profile set {profile.name} " + " ".join(f"{name}=" for name in names),
         )
     if profile.base_url:
         normalise_base_url(profile.base_url, allow_http=allow_http)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from glmcli.api.endpoints import Protocol, Provider, Via
 from glmcli.values import Value
+
+if TYPE_CHECKING:
+    from glmcli.config.routers import Router
 
 T = TypeVar("T")
 
@@ -52,6 +55,7 @@ class Profile(Value):
     protocol: str | None = None
     keyring_backend: str | None = None
     chat: Mapping[str, object] = {}
+    router: Router | None = None
     extra: Mapping[str, object] = {}
 
 
@@ -148,6 +152,7 @@ class Settings(Value):
     aliases: Mapping[str, str]
     no_log: Sourced[bool]
     warnings: tuple[str, ...] = ()
+    router: Router | None = None
 
 
 class Secret:

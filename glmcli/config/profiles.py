@@ -16,7 +16,7 @@ from glmcli.config.editing import change_table, change_values, check_profile, ch
 from glmcli.config.files import Notice, quiet
 from glmcli.config.model import Config, Profile, Secret
 from glmcli.config.resolve import no_such_profile
-from glmcli.config.schema import PROFILE_KEYS, split_key
+from glmcli.config.schema import PROFILE_KEYS, place_in_profile
 from glmcli.config.store import edit_config, load_config
 from glmcli.errors import ConfigError, UsageError
 
@@ -58,7 +58,7 @@ def set_values(
     Raises ConfigError when a value does not fit or there is no such profile.
     """
     find_profile(load_config(paths.config_file), name)
-    places = {("profiles", name, *split_key(key)): value for key, value in values.items()}
+    places = {place_in_profile(name, key): value for key, value in values.items()}
     return change_values(paths.config_file, places, allow_http=allow_http, notice=notice)
 
 

@@ -7,13 +7,16 @@ variable counts as unset.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from glmcli.api.endpoints import Protocol, Provider, Via
 from glmcli.config.destination import CUSTOM, choose_destination, provider_of
 from glmcli.config.model import Config, DirectoryFile, GlobalOptions, KeyCandidate, Profile, Settings, Sourced
 from glmcli.config.variables import Variables, parse_choice, parse_count, parse_switch, parse_timeout, parsed
 from glmcli.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from glmcli.config.routers import Router
 
 T = TypeVar("T")
 
@@ -117,6 +120,7 @@ class _Resolver:
         profile_name, profile = self._profile()
         to = choose_destination(self._options, self._environ, self._config, profile)
         lender = to.lender
+        router = self._router(to.provider.value, lender)
         return Settings(
             profile=profile_name,
             provider=to.provider,
@@ -134,6 +138,7 @@ class _Resolver:
             aliases=self._config.aliases,
             no_log=self._no_log(),
             warnings=(*self._warnings, *to.warnings),
+            router=router,
         )
 
     # -- profile ---------------------------------------------------------------
@@ -191,6 +196,18 @@ class _Resolver:
         """Models are the vendor's own; those of a custom endpoint mean nothing elsewhere."""
         own = provider_of(profile)
         return own is provider or CUSTOM not in (own, provider)
+
+    def _router(self, provider: Provider, lender: Profile | None) -> Router | None:
+        """The rules of the router behind a custom endpoint, when it is the profile's own."""
+        if lender is None or lender.router is None:
+            return None
+        if provider is CUSTOM:
+            return lender.router.with_aliases(self._config.aliases)
+        from glmcli.config.schema import ROUTER_KEYS
+
+        names = ", ".join(key for key in ROUTER_KEYS if getattr(lender.router, key) is not None)
+        self._warnings.append(f"profile {lender.name}: only provider custom has {names}; ignored")
+        return None
 
     def _auth(self, lender: Profile | None) -> Sourced[str]:
         if lender is None or lender.auth == "bearer":

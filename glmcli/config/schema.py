@@ -22,6 +22,13 @@ PROFILE_KEYS: Mapping[str, Types] = {
     "protocol": (str,),
     "keyring_backend": (str,),
 }
+#: Keys of `[profiles.NAME]` that a router asks for (`config.routers` reads them).
+ROUTER_KEYS: Mapping[str, Types] = {
+    "weights": (dict,),
+    "daily_budget": (int,),
+    "requests_per_minute": (int,),
+    "key_expires": (str,),
+}
 #: Keys of `[settings]`, with their types.
 SETTING_KEYS: Mapping[str, Types] = {
     "timeout": (int, float),
@@ -84,7 +91,7 @@ class Checker:
 
     def error(self, where: tuple[str, ...], reason: str, *, hint: str | None = None) -> ConfigError:
         """What is wrong with the key at `where`."""
-        line = line_of(self._text, where)
+        line = line_of(self._text, where) or line_of(self._text, where[:-1])
         place = f", line {line}" if line else ""
         return ConfigError(
             f"{self._path}{place}: {dotted(where)} {reason}", hint=hint or "mend it with: glm config edit"
@@ -144,15 +151,33 @@ def split_key(text: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def place_of(key: str) -> tuple[str, ...]:
+    """The place that a key of the command line names; empty when it is none.
+
+    Behind `weights` stands the name of a model, whose dots need no quotes.
+    """
+    place = split_key(key)
+    if place[:1] == ("profiles",) and place[2:3] == ("weights",) and len(place) > 3:
+        return (*place[:3], ".".join(place[3:]))
+    return place
+
+
+def place_in_profile(name: str, key: str) -> tuple[str, ...]:
+    """The place of a profile's key, as `glm profile set` takes it."""
+    return place_of(f'profiles."{name}".{key}') or ("profiles", name)
+
+
 def types_of(where: tuple[str, ...]) -> Types | None:
     """The types that the key at `where` may have; None for a key that we do not know."""
     match where:
-        case ("profiles", _) | ("profiles", _, "chat"):
+        case ("profiles", _) | ("profiles", _, "chat" | "weights"):
             return (dict,)
         case ("profiles", _, key):
-            return PROFILE_KEYS.get(key)
+            return PROFILE_KEYS.get(key) or ROUTER_KEYS.get(key)
         case ("profiles", _, "chat", key):
             return CHAT_KEYS.get(key)
+        case ("profiles", _, "weights", _):
+            return (int, float)
         case ("settings", key):
             return SETTING_KEYS.get(key)
         case ("aliases", _):

@@ -14,12 +14,22 @@ from typing import TYPE_CHECKING
 
 from glmcli.config.files import LOCK_TIMEOUT_SECONDS, Notice, locked, quiet, repair_modes, write_private
 from glmcli.config.model import CHAT_KEYS, Config, DirectoryFile, FileEnvironment, Profile
-from glmcli.config.schema import PROFILE_KEYS, SETTING_KEYS, TOP_KEYS, VERSION, Checker, is_key_reference
+from glmcli.config.schema import (
+    PROFILE_KEYS,
+    ROUTER_KEYS,
+    SETTING_KEYS,
+    TOP_KEYS,
+    VERSION,
+    Checker,
+    is_key_reference,
+)
 from glmcli.config.tomltext import parse_toml
 from glmcli.errors import ConfigError
 
 if TYPE_CHECKING:
     import tomlkit
+
+    from glmcli.config.routers import Router
 
 DIRECTORY_FILE = ".glm.toml"
 
@@ -216,8 +226,17 @@ def _profile(name: str, value: object, check: Checker) -> Profile:
     chat = check.table(value, "chat", where)
     check.keys(chat, CHAT_KEYS, (*where, "chat"))
     known = {key: value[key] for key in PROFILE_KEYS if key in value}
-    extra = {key: item for key, item in value.items() if key not in PROFILE_KEYS and key != "chat"}
-    return Profile(name, **known, chat=chat, extra=extra)
+    ours = {*PROFILE_KEYS, *ROUTER_KEYS, "chat"}
+    extra = {key: item for key, item in value.items() if key not in ours}
+    return Profile(name, **known, chat=chat, router=_router(value, where, check), extra=extra)
+
+
+def _router(value: Mapping[str, object], where: tuple[str, ...], check: Checker) -> Router | None:
+    if not any(key in value for key in ROUTER_KEYS):
+        return None
+    from glmcli.config.routers import read_router
+
+    return read_router(value, where, check)
 
 
 def _check_key_reference(reference: object, where: tuple[str, ...], check: Checker) -> None:

@@ -904,7 +904,8 @@ PAGES: dict[str, str] = {
         '\n'
         'Options:\n'
         '  -w, --watch             Show it again and again, until Ctrl-C.\n'
-        '  --fail-above PERCENT    Exit with 6 when a window is used to more than that.  [0<=x<=100]\n'
+        '  --fail-above PERCENT    Exit with 6 when a window, or with --local a daily budget, is used to more\n'
+        '                          than that.  [0<=x<=100]\n'
         '  --models                Show tokens per model over time.\n'
         '  --tools                 Show calls per tool over time.\n'
         '  --local                 Show what this machine used; asks nobody.\n'
@@ -1357,6 +1358,8 @@ PAGES: dict[str, str] = {
         '    glm profile set work model=glm-5.3\n'
         "    glm profile set work chat.temperature=0.3 chat.system='Be brief.'\n"
         '    glm profile set work chat.temperature=\n'
+        '    glm profile set router daily_budget=1000000 requests_per_minute=120 weights.glm-5.3=2\n'
+        '    glm profile set router key_expires=90d\n'
         '\n'
         'Global options (--json, -p, --provider, --timeout, ...): glm --help\n',
     'profile rename':
@@ -1400,6 +1403,7 @@ PAGES: dict[str, str] = {
         '  --store STORE      Keep it in keyring, file, env:NAME or command:CMD.\n'
         '  --key-command CMD  The command of --store command.\n'
         '  --move             Take the key from where it is stored now.\n'
+        "  --expires WHEN     Remember when a router's key ends: 90d or 2027-02-19.\n"
         '\n'
         '  Examples:\n'
         '    glm profile login work\n'
@@ -1408,6 +1412,7 @@ PAGES: dict[str, str] = {
         '    glm profile login ci --store env:ZAI_API_KEY\n'
         "    glm profile login work --store 'command:pass show zai'\n"
         '    glm profile login work --store file --move\n'
+        '    glm profile login router --expires 90d\n'
         '\n'
         'Global options (--json, -p, --provider, --timeout, ...): glm --help\n',
     'profile logout':

@@ -26,7 +26,8 @@ SELECT {key} AS key, currency,
     coalesce(sum(completion_tokens), 0) AS completion_tokens,
     sum(cost) AS cost,
     sum(cost IS NULL AND credits IS NULL) AS unpriced,
-    sum(credits) AS credits
+    sum(credits) AS credits,
+    sum(weighted) AS weighted
 FROM ledger WHERE at >= ? AND (? IS NULL OR profile = ?)
 GROUP BY 1, 2 ORDER BY 1, 2
 """
@@ -53,6 +54,7 @@ class Ledger:
                 "cost": entry.cost,
                 "currency": entry.currency if entry.cost is not None else None,
                 "credits": entry.credits,
+                "weighted": entry.weighted,
             }
             insert(connection, "ledger", values)
 
@@ -66,14 +68,17 @@ class Ledger:
             sums[row["key"]] = _plus(sums.get(row["key"], UsageSum(row["key"])), row)
         return list(sums.values())
 
+    def weighted(self, profile: str, since: float) -> float:
+        """The tokens that the router of a profile has counted since then, as far as this machine knows."""
+        query = "SELECT sum(weighted) FROM ledger WHERE profile = ? AND at >= ? AND weighted IS NOT NULL"
+        with self._database.reading() as connection:
+            return float(connection.execute(query, (profile, since)).fetchone()[0] or 0.0)
+
 
 def _plus(total: UsageSum, row: sqlite3.Row) -> UsageSum:
     costs = dict(total.costs)
     if row["cost"] is not None:
         costs[row["currency"] or ""] = row["cost"]
-    credits = total.credits
-    if row["credits"] is not None:
-        credits = (credits or 0.0) + row["credits"]
     return total.replace(
         requests=total.requests + row["requests"],
         prompt_tokens=total.prompt_tokens + row["prompt_tokens"],
@@ -81,5 +86,11 @@ def _plus(total: UsageSum, row: sqlite3.Row) -> UsageSum:
         completion_tokens=total.completion_tokens + row["completion_tokens"],
         costs=costs,
         unpriced=total.unpriced + row["unpriced"],
-        credits=credits,
+        credits=_sum_of(total.credits, row["credits"]),
+        weighted=_sum_of(total.weighted, row["weighted"]),
     )
+
+
+def _sum_of(one: float | None, other: float | None) -> float | None:
+    """What is known of two; None when nothing is."""
+    return other if one is None else one + (other or 0.0)

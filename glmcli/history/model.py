@@ -124,7 +124,7 @@ class UsageEntry(Value):
     """One request for the ledger.
 
     `cost` is money in `currency`; None means unknown, which is not the same as 0.
-    `credits` is what a plan charges instead.
+    `credits` is what a plan charges instead, `weighted` the tokens that a router counts.
     """
 
     command: str
@@ -138,6 +138,7 @@ class UsageEntry(Value):
     currency: str | None = None
     credits: float | None = None
     at: float | None = None
+    weighted: float | None = None
 
 
 class UsageSum(Value):
@@ -146,7 +147,7 @@ class UsageSum(Value):
     `key` is a local date, a model or a profile, None where the entries named none. `costs` has one sum per
     currency; `unpriced` counts the requests of which neither price nor credits are known, so that a sum is
     never taken for the whole.
-    `credits` is None when no request had any.
+    `credits` and `weighted` are None when no request had any.
     """
 
     key: str | None
@@ -157,6 +158,7 @@ class UsageSum(Value):
     costs: Mapping[str, float] = {}
     unpriced: int = 0
     credits: float | None = None
+    weighted: float | None = None
 
 
 class Task(Value):

@@ -118,4 +118,9 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "CREATE INDEX tasks_by_remote_id ON tasks (remote_id)",
         _NOTES,
     ),
+    (
+        "ALTER TABLE ledger ADD COLUMN weighted REAL",
+        # Asked before every request of a batch, and of no use to those who have no router.
+        "CREATE INDEX ledger_weighted ON ledger (profile, at, weighted) WHERE weighted IS NOT NULL",
+    ),
 )

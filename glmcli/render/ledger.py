@@ -16,6 +16,8 @@ UNKNOWN = "?"
 _GAP = "  "
 #: Header behind the column of the key.
 HEADER = ("REQUESTS", "INPUT", "CACHED", "OUTPUT", "COST", "CREDITS")
+#: One column more where a router weighs tokens.
+WEIGHTED = "WEIGHTED"
 _SIGNS = {"USD": "$", "CNY": "¥"}
 
 
@@ -26,6 +28,7 @@ def total_of(sums: Sequence[UsageSum]) -> UsageSum:
         for currency, cost in each.costs.items():
             costs[currency] = costs.get(currency, 0.0) + cost
     credits = [each.credits for each in sums if each.credits is not None]
+    weighted = [each.weighted for each in sums if each.weighted is not None]
     return UsageSum(
         "total",
         requests=sum(each.requests for each in sums),
@@ -35,13 +38,16 @@ def total_of(sums: Sequence[UsageSum]) -> UsageSum:
         costs=costs,
         unpriced=sum(each.unpriced for each in sums),
         credits=sum(credits) if credits else None,
+        weighted=sum(weighted) if weighted else None,
     )
 
 
 def table(name: str, sums: Sequence[UsageSum]) -> list[str]:
     """Header, a line per sum, and their total when there are several; figures stand to the right."""
     lines = [*sums, total_of(sums)] if len(sums) > 1 else list(sums)
-    rows = [[name.upper(), *HEADER], *(_cells(each) for each in lines)]
+    rows = [[name.upper(), *HEADER, WEIGHTED], *(_cells(each) for each in lines)]
+    if all(each.weighted is None for each in sums):
+        rows = [row[:-1] for row in rows]
     widths = [max(cell_width(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [_GAP.join([_padded(row[0], widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
 
@@ -53,7 +59,8 @@ def _padded(key: str, width: int) -> str:
 def _cells(each: UsageSum) -> list[str]:
     counts = (each.requests, each.prompt_tokens, each.cached_tokens, each.completion_tokens)
     credits = "-" if each.credits is None else f"{each.credits:,.1f}"
-    return [harmless(each.key or UNKNOWN), *(f"{count:,}" for count in counts), cost(each), credits]
+    weighted = "-" if each.weighted is None else f"{each.weighted:,.0f}"
+    return [harmless(each.key or UNKNOWN), *(f"{count:,}" for count in counts), cost(each), credits, weighted]
 
 
 def cost(each: UsageSum) -> str:
@@ -69,11 +76,12 @@ def _amount(value: float) -> str:
 
 
 def fields(each: UsageSum) -> tuple[str, ...]:
-    """Key, requests, input, cached, output, cost, unpriced requests and credits, for a pipe."""
+    """Key, requests, input, cached, output, cost, unpriced requests, credits; weighted tokens, if any: for a pipe."""
     counts = (each.requests, each.prompt_tokens, each.cached_tokens, each.completion_tokens)
     costs = " ".join(f"{value:.6f} {currency}".strip() for currency, value in each.costs.items())
     credits = "" if each.credits is None else f"{each.credits:.2f}"
-    return (each.key or UNKNOWN, *map(str, counts), costs, str(each.unpriced), credits)
+    weighted = () if each.weighted is None else (f"{each.weighted:.0f}",)
+    return (each.key or UNKNOWN, *map(str, counts), costs, str(each.unpriced), credits, *weighted)
 
 
 def document(each: UsageSum) -> dict[str, object]:
@@ -87,4 +95,5 @@ def document(each: UsageSum) -> dict[str, object]:
         "costs": {currency: round(value, 8) for currency, value in each.costs.items()},
         "unpriced": each.unpriced,
         "credits": each.credits,
+        "weighted_tokens": None if each.weighted is None else round(each.weighted, 3),
     }
