@@ -64,6 +64,11 @@ def test_an_event_name_belongs_to_its_event_only() -> None:
     assert [ServerEvent("error", "a"), ServerEvent("", "b")] == decode(b"event: error\ndata: a\n\ndata: b\n\n")
 
 
+def test_a_name_without_colon_is_the_empty_name() -> None:
+    """As any field without a colon; the last name wins."""
+    assert [ServerEvent("", "a")] == decode(b"event: error\nevent\ndata: a\n\n")
+
+
 def test_a_name_without_data_is_no_event() -> None:
     """The standard drops events that have no data."""
     assert [ServerEvent("", "b")] == decode(b"event: ping\n\ndata: b\n\n")

@@ -115,6 +115,8 @@ class SseDecoder:
             self._name = line[6:].removeprefix(b" ")
         elif line == b"data":
             self._data.append(b"")
+        elif line == b"event":
+            self._name = b""
         # Comments, `id`, `retry` and unknown fields mean nothing to a client that never reconnects.
 
 
