@@ -63,10 +63,15 @@ def test_neither_of_both_is_a_cut_stream() -> None:
         next(batches)
 
 
-def test_truncated_json_in_a_frame_is_a_cut_stream() -> None:
+@pytest.mark.parametrize(
+    "frame",
+    ['{"choices":[{"del', '{"usage":{"prompt_tokens":' + "9" * 5000 + "}}", '{"a":' * 100_000],
+    ids=["truncated", "too many digits", "nested without end"],
+)
+def test_unreadable_json_in_a_frame_is_a_cut_stream(frame: str) -> None:
     """Never a traceback of the JSON reader."""
     with pytest.raises(StreamCut):
-        answer_of(sse(delta(content="Hi"), '{"choices":[{"del'))
+        answer_of(sse(delta(content="Hi"), frame))
 
 
 def test_an_error_object_in_the_stream_is_raised() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from json import JSONDecodeError, JSONDecoder
-from typing import Any, Protocol
+from json import JSONDecoder
+from typing import Any, Protocol, TypeVar
 
 from glmcli.api.calls import OpenReply
 from glmcli.api.sse import ServerEvent, SseDecoder
 from glmcli.errors import GlmError, NetworkError, StreamCut
 from glmcli.events import Event, ReasoningDelta, TextDelta
+
+Delta = TypeVar("Delta", TextDelta, ReasoningDelta)
 
 #: An answer of this many bytes does not end: the longest of any model is a tenth of it, frames included.
 MAX_STREAM_BYTES = 256 * 1024 * 1024
@@ -115,19 +117,15 @@ def read_chunk(data: str) -> dict[str, Any] | None:
     """The JSON object of one event; None when it is something else. Raises StreamCut when it is cut."""
     try:
         chunk = _DECODE(data.strip())[0]
-    except (JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # not JSON, or a number of more digits than Python reads
         raise StreamCut("the answer broke off: the service sent an unreadable piece") from None
     return chunk if isinstance(chunk, dict) else None
 
 
-def merged(events: list[Event]) -> list[Event]:
-    """The same events with neighbouring deltas of one kind made one."""
-    joined: list[Event] = []
-    last: Event | None = None
-    for event in events:
-        if isinstance(event, TextDelta | ReasoningDelta) and isinstance(last, type(event)):
-            last.text += event.text
-        else:
-            joined.append(event)
-            last = event
-    return joined
+def add_delta(events: list[Event], kind: type[Delta], text: str, *, merge: bool) -> None:
+    """Append a piece of text; with `merge` it joins a piece of its kind that stands last."""
+    last = events[-1] if events else None
+    if merge and isinstance(last, kind):
+        last.text += text
+    else:
+        events.append(kind(text))
