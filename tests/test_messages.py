@@ -94,6 +94,12 @@ def test_an_error_event_is_raised_with_its_code() -> None:
     assert caught.value.code == "1302"
 
 
+def test_nothing_is_read_behind_the_end() -> None:
+    """Whether it comes in the same read as the end, or in a later one."""
+    answer = answer_of(START, delta(0, "text_delta", "text", "Hi"), STOP, delta(0, "text_delta", "text", " there"))
+    assert answer.content == "Hi"
+
+
 def test_a_stream_without_an_end_is_cut() -> None:
     """Neither `message_stop` nor a reason."""
     with pytest.raises(StreamCut):

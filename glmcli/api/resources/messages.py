@@ -18,7 +18,7 @@ from glmcli.api.endpoints import Service
 from glmcli.api.fields import mapping, mappings, text, whole
 from glmcli.api.resources.chat import ChatRequest, events_of_answer, no_answer
 from glmcli.api.sse import ServerEvent
-from glmcli.api.streaming import event_chunks, events_of_stream, merged, read_chunk, whole_json
+from glmcli.api.streaming import add_delta, event_chunks, events_of_stream, read_chunk, whole_json
 from glmcli.errors import GlmError, ServiceError, StreamCut, UsageError
 from glmcli.events import (
     Answer,
@@ -214,6 +214,8 @@ class MessageParser:
         events: list[Event] = []
         try:
             for name, data in server_events:
+                if self.done:  # whatever comes behind the end, in the same read or a later one
+                    break
                 chunk = read_chunk(data)
                 if chunk is not None:
                     self.read(text(chunk, "type") or name, chunk, events)
@@ -221,7 +223,7 @@ class MessageParser:
             if not events:
                 raise
             self.failure = error
-        return merged(events) if self._merge and len(events) > 1 else events
+        return events
 
     def read(self, kind: str, chunk: dict[str, Any], events: list[Event]) -> None:
         """Append the events of one chunk of this kind."""
@@ -245,9 +247,9 @@ class MessageParser:
     def _delta(self, index: int, delta: Mapping[str, Any], events: list[Event]) -> None:
         kind = delta.get("type")
         if kind == "text_delta":
-            events.append(TextDelta(text(delta, "text") or ""))
+            add_delta(events, TextDelta, text(delta, "text") or "", merge=self._merge)
         elif kind == "thinking_delta":
-            events.append(ReasoningDelta(text(delta, "thinking") or ""))
+            add_delta(events, ReasoningDelta, text(delta, "thinking") or "", merge=self._merge)
         elif kind == "input_json_delta":
             events.append(ToolCallDelta(index, None, None, text(delta, "partial_json") or ""))
 
