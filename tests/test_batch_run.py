@@ -189,10 +189,26 @@ def test_dry_run_shows_the_first_request(glm: Glm, server: ScriptedServer) -> No
         ('"a"\n', ["--temperature", "3"], "out of range"),
         ('"a"\n', ["-o", "in.jsonl"], "would overwrite the questions"),
         ('"a"\n', ["-o", "."], "is a folder"),
+        ('"a"\n', ["--failed", "in.jsonl"], "the failures would overwrite in.jsonl"),
+        ('"a"\n', ["--failed", "out.jsonl"], "the failures would overwrite out.jsonl"),
+        ('"a"\n', ["--failed", "out.jsonl.journal"], "the failures would overwrite"),
         ('"a"\n', ["--jobs", "0"], "0"),
         ('"a"\n', ["--max-cost", "1", "-m", "mystery"], "price of mystery here is not known"),
     ],
-    ids=["line", "twice", "empty", "format", "option", "overwrite", "folder", "jobs", "price"],
+    ids=[
+        "line",
+        "twice",
+        "empty",
+        "format",
+        "option",
+        "overwrite",
+        "folder",
+        "failed=in",
+        "failed=out",
+        "failed=journal",
+        "jobs",
+        "price",
+    ],
 )
 def test_mistakes_cost_nothing(glm: Glm, server: ScriptedServer, content: str, argv: list[str], words: str) -> None:
     """Everything is read before the first request leaves."""
@@ -210,6 +226,64 @@ def test_somebody_elses_file_is_not_touched(glm: Glm, server: ScriptedServer) ->
     result = glm(*RUN)
     assert (result.exit_code, Path("out.jsonl").read_text()) == (ExitCode.USAGE, "my notes\n")
     assert not server.requests
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["my notes\n", '{"id": "a", "prompt": "x"}\n', '{"id": "q00000", "content": "x", "request": "0123456789abcdef"}\n'],
+    ids=["notes", "questions", "answers"],
+)
+def test_failures_do_not_replace_somebody_elses_file(glm: Glm, server: ScriptedServer, content: str) -> None:
+    """--failed is written anew by each run, so a slip of the hand must not cost a file."""
+    ask(3)
+    Path("kept").write_text(content)
+    result = glm(*RUN, "--failed", "kept")
+    assert (result.exit_code, Path("kept").read_text(), len(server.requests)) == (ExitCode.USAGE, content, 0)
+    assert "kept holds something else than failures of a batch" in result.stderr
+
+
+def test_failures_in_a_folder_that_is_made(glm: Glm, server: ScriptedServer) -> None:
+    """As with the output; the next run replaces them."""
+    Path("in.jsonl").write_text('"fault:1301"\n"echo: two"\n')
+    for _ in range(2):
+        assert glm(*RUN, "--failed", "new/lost.jsonl").exit_code == ExitCode.FAILED
+        assert [line["id"] for line in lines_of("new/lost.jsonl")] == ["line-000001"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes differ")
+def test_an_output_that_is_no_file(glm: Glm, server: ScriptedServer) -> None:
+    """A device or a pipe is neither read as answers nor replaced by a file: nobody's /dev/null is at stake."""
+    ask(3)
+    os.mkfifo("out.jsonl")
+    result = glm(*RUN)
+    assert (result.exit_code, len(server.requests)) == (ExitCode.USAGE, 0)
+    assert "is no file that answers can be kept in" in result.stderr
+    assert Path("out.jsonl").is_fifo()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege")
+def test_an_output_behind_a_link(glm: Glm, server: ScriptedServer) -> None:
+    """The link stays, and what it points to is the output."""
+    ask(3)
+    Path("real.jsonl").touch()
+    Path("out.jsonl").symlink_to("real.jsonl")
+    assert glm(*RUN).exit_code == 0
+    assert Path("out.jsonl").is_symlink()
+    assert len(lines_of("real.jsonl")) == 3
+
+
+@pytest.mark.parametrize("kind", ["symbolic", "hard"])
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege")
+def test_an_output_that_is_the_input_by_another_name(glm: Glm, server: ScriptedServer, kind: str) -> None:
+    """No link hides that the questions would be overwritten."""
+    ask(3)
+    if kind == "hard":
+        Path("out.jsonl").hardlink_to("in.jsonl")
+    else:
+        Path("out.jsonl").symlink_to("in.jsonl")
+    result = glm(*RUN)
+    assert (result.exit_code, len(server.requests)) == (ExitCode.USAGE, 0)
+    assert "would overwrite the questions" in result.stderr
 
 
 def test_an_estimate(glm: Glm, server: ScriptedServer) -> None:

@@ -22,6 +22,7 @@ from glmcli.errors import UsageError
 _OUTPUT, _JOURNAL = 0, 1
 #: What every line of ours begins with: a torn first line must at least begin so, or the file is somebody else's.
 _BEGINNING = b'{"id": "'
+_LONGEST_FAILURE = 1024 * 1024
 
 
 class Line(NamedTuple):
@@ -245,7 +246,10 @@ def _piece(file: IO[bytes], entry: Entry) -> bytes:
 
 
 class FailureFile:
-    """The failures of one run, one JSON object per line; what an earlier run left is replaced."""
+    """The failures of one run, one JSON object per line; what an earlier run left is replaced.
+
+    Raises UsageError for a file that cannot be used.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -253,21 +257,50 @@ class FailureFile:
         self.count = 0
 
     def open(self) -> None:
-        """Forget the failures of an earlier run: they are tried again now."""
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
+        """Forget the failures of an earlier run: they are tried again now. Somebody else's file is left as it is."""
+        try:
+            if self.path is None or not self.path.exists():
+                return
+            if not _holds_failures(self.path):
+                raise UsageError(
+                    f"{self.path.name} holds something else than failures of a batch",
+                    hint="the file is left as it is; choose another one with --failed",
+                )
+            self.path.unlink()
+        except OSError as error:
+            raise self._cannot(error) from error
 
     def append(self, failure: Mapping[str, object]) -> None:
         """Keep a failure."""
         self.count += 1
         if self.path is None:
             return
-        if self._file is None:
-            self._file = self.path.open("wb")
-        self._file.write(json.dumps(failure, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-        self._file.flush()
+        try:
+            if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self.path.open("wb")
+            self._file.write(json.dumps(failure, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise self._cannot(error) from error
 
     def close(self) -> None:
         """Done."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what could not be written was told by `append`
+                self._file.close()
+
+    def _cannot(self, error: OSError) -> UsageError:
+        assert self.path is not None
+        return UsageError(f"{self.path.name} cannot be written: {error.strerror or error}")
+
+
+def _holds_failures(path: Path) -> bool:
+    """Whether a file begins as ours do; an empty one does, too."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(len(_BEGINNING))
+        file.seek(0)
+        first = file.readline(_LONGEST_FAILURE)
+    return not start or (start == _BEGINNING and b'"tries": ' in first)

@@ -67,6 +67,7 @@ def run_batch(app: AppContext, chat: ChatOptions, options: RunOptions) -> None:
         if app.options.dry_run:
             checked(sender(app).create(requests.request_for(next(iter(source)))))
         output = _place(app, options, stack)
+        _check_failed(_failed_path(app, options), output, app, options)
         if options.output is not None:
             stack.enter_context(only_run(app.paths.state_dir / "batches", output, options.output))
         answers = AnswerFile(output, name=options.output or "the journal", ordered=options.ordered, known=bill.add_kept)
@@ -79,7 +80,9 @@ def run_batch(app: AppContext, chat: ChatOptions, options: RunOptions) -> None:
             write_estimate(app, survey, bill, requests.model)
             return
         _refuse_changed(survey, options)
-        _LocalRun(app, options, source, requests, answers, order, survey, bill).run()
+        failures = FailureFile(_failed_path(app, options))
+        failures.open()
+        _LocalRun(app, options, source, requests, answers, failures, order, survey, bill).run()
 
 
 # -- before anything is sent -----------------------------------------------------------
@@ -88,14 +91,41 @@ def run_batch(app: AppContext, chat: ChatOptions, options: RunOptions) -> None:
 def _place(app: AppContext, options: RunOptions, stack: ExitStack) -> Path:
     """The output file; a temporary one in front of standard output."""
     if options.output is not None:
-        output = app.cwd / options.output
+        output = _followed(app, options.output)
         if output.is_dir():
             raise UsageError(f"{options.output} is a folder", hint="name a file: -o answers.jsonl")
-        if output.exists() and output.resolve() == (app.cwd / options.file).resolve():
+        if output.exists() and not output.is_file():
+            raise UsageError(
+                f"{options.output} is no file that answers can be kept in", hint="name one, or leave -o out"
+            )
+        if _is_same(output, app.cwd / options.file):
             raise UsageError("the answers would overwrite the questions", hint="choose another -o")
         return output
     folder = stack.enter_context(TemporaryDirectory(prefix="glm-"))
     return Path(folder) / "answers.jsonl"
+
+
+def _followed(app: AppContext, name: str) -> Path:
+    """The file behind a name: it is replaced in the end, and a link to it shall stay one."""
+    try:
+        return (app.cwd / name).resolve()
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"{name} cannot be followed: {error}", hint="choose another -o") from error
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two names mean one file, by a link of either kind, too."""
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return one.resolve() == other.resolve()
+
+
+def _check_failed(failed: Path | None, output: Path, app: AppContext, options: RunOptions) -> None:
+    """The failures are written anew by each run, so they must not meet what is to be kept."""
+    journal = output.with_name(output.name + ".journal")
+    if failed is not None and any(_is_same(failed, kept) for kept in (output, journal, app.cwd / options.file)):
+        raise UsageError(f"the failures would overwrite {options.failed}", hint="choose another --failed")
 
 
 @contextmanager
@@ -142,6 +172,7 @@ class _LocalRun:
         source: Input,
         requests: Requests,
         answers: AnswerFile,
+        failures: FailureFile,
         order: Order,
         survey: Survey,
         bill: Bill,
@@ -156,7 +187,7 @@ class _LocalRun:
         self._bill = bill
         self._kept = survey.total - survey.to_send
         self._progress = Progress(app.streams, bill, total=survey.total, done=self._kept)
-        self._failures = FailureFile(_failed_path(app, options))
+        self._failures = failures
         self._reasons: Counter[str] = Counter()
         self._lengths = 0
         self._over_budget: str | None = None
@@ -166,7 +197,6 @@ class _LocalRun:
     def run(self) -> None:
         """Send what is missing. Raises Interrupted, or the error that ended the run."""
         started = time.monotonic()
-        self._failures.open()
         if self._kept:
             self._app.streams.note(f"glm: {self._kept:,} of {self._survey.total:,} are answered and not sent again")
         if self._options.output is None and self._survey.total >= _WORTH_KEEPING:
