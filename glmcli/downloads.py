@@ -62,6 +62,8 @@ def check_place(place: Place) -> None:
     """Find out before anything is paid whether a file could be written. Raises UsageError."""
     if place.is_exact and place.path.exists() and not place.overwrite:
         raise exists_already(place.path)
+    if place.is_exact and place.path.exists() and not place.path.is_file():
+        raise UsageError(f"{place.path} is no file that could be overwritten", hint="choose another -o")
     folder = place.folder
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

@@ -1,4 +1,4 @@
-"""A file that grows out of sight and gets its name when it is whole."""
+"""Files that get their name when they are whole: one that grows out of sight, or a text that is there already."""
 
 from __future__ import annotations
 
@@ -9,7 +9,25 @@ from pathlib import Path
 from typing import IO, Self
 
 from glmcli.downloads import Place, settle
-from glmcli.errors import GlmError
+from glmcli.errors import GlmError, UsageError
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Replace a file by a text, whole or not at all. Raises UsageError.
+
+    A symbolic link is followed; what is no file (`/dev/null`, a pipe) is written to and never replaced.
+    """
+    try:
+        target = path.resolve()
+        is_special = target.exists() and not target.is_file()
+        place = target if is_special else target.with_name(f".{target.name}.part")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(content, encoding="utf-8", errors="replace", newline="")
+        if not is_special:
+            place.replace(target)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise UsageError(f"{path} cannot be written: {(reason or str(error)).lower()}") from error
 
 
 class NewFile:

@@ -1,4 +1,4 @@
-"""Where pages of the web are written: file names from addresses, and no half files."""
+"""Where pages of the web are written: file names from addresses."""
 
 from __future__ import annotations
 
@@ -39,14 +39,3 @@ def _slug(url: str) -> str:
     """A file name that tells the address, for any file system."""
     bare = re.sub(r"^https?://(www\.)?", "", url, flags=re.IGNORECASE).partition("#")[0]
     return re.sub(r"[^\w.-]+", "-", bare).strip("-.")[:120] or "page"
-
-
-def write_whole(target: Path, content: str) -> None:
-    """Whole or not at all."""
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(content, encoding="utf-8", errors="replace", newline="")
-        temporary.replace(target)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror or error}") from error

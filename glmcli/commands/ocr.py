@@ -233,17 +233,6 @@ def _stem(file: str) -> str:
     return name_from(Path(unquote(urlsplit(file).path)).stem, "document")
 
 
-def _write_file(target: Path, content: str) -> None:
-    """Whole or not at all."""
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(content, encoding="utf-8", errors="replace", newline="")
-        temporary.replace(target)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {(error.strerror or str(error)).lower()}") from error
-
-
 # -- the work --------------------------------------------------------------------------
 
 
@@ -355,7 +344,9 @@ class _Work:
     def _write_text(self, job: Job, text: str) -> None:
         streams = self._app.streams
         if job.target is not None:
-            _write_file(job.target, text)
+            from glmcli.newfile import write_whole
+
+            write_whole(job.target, text)
             streams.note(f"glm: wrote {job.target}")
             return
         if self._several:

@@ -14,7 +14,7 @@ import typer
 from glmcli.commands.options import command_app, context_of, examples
 from glmcli.context import AppContext
 from glmcli.errors import ExitCode, GlmError, ServiceError, UsageError
-from glmcli.pagefiles import Targets, write_whole
+from glmcli.pagefiles import Targets
 
 if TYPE_CHECKING:
     from glmcli.api.endpoints import Via
@@ -318,6 +318,7 @@ class _Writer:
 
     def page(self, url: str, page: Page) -> None:
         """Write a page to its file, or to standard output."""
+        from glmcli.newfile import write_whole
         from glmcli.render.pages import content, document, header
 
         target = self._targets.of(url)
@@ -355,6 +356,8 @@ class _Writer:
 
     def _json(self, value: Mapping[str, object], target: Path | None) -> None:
         import json
+
+        from glmcli.newfile import write_whole
 
         if target is not None:
             write_whole(target, json.dumps(value, ensure_ascii=False, indent=2) + "\n")

@@ -264,17 +264,6 @@ def _targets(app: AppContext, options: TranscribeOptions, form: str) -> list[Pat
     return [place / name for name in names]
 
 
-def _write_file(target: Path, content: str) -> None:
-    """Whole or not at all."""
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(content, encoding="utf-8", errors="replace", newline="")
-        temporary.replace(target)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror or error}") from error
-
-
 # -- the work --------------------------------------------------------------------------
 
 
@@ -306,7 +295,9 @@ class _Work:
                 return
             spoken = self._gather(recording)
         if job.target is not None:
-            _write_file(job.target, rendered(self._form, job.name, spoken))
+            from glmcli.newfile import write_whole
+
+            write_whole(job.target, rendered(self._form, job.name, spoken))
             self._app.streams.note(f"glm: wrote {job.target}")
         elif self._form == "json":
             self._app.streams.write_json(document(job.name, spoken))
