@@ -408,6 +408,41 @@ def test_copies_go_with_their_last_conversation(history: History, tmp_path: Path
 # -- ledger, tasks, notes ----------------------------------------------------------
 
 
+def test_what_lasts_waits_for_the_disk(path: Path) -> None:
+    """A line of the ledger does not, so that thousands of them cost no time; whatever comes next does again."""
+    database = Database(path)
+    waits = []
+    for lasting in (True, False, True):
+        with database.writing(lasting=lasting) as connection:
+            waits.append(connection.execute("PRAGMA synchronous").fetchone()[0])
+            connection.execute("INSERT INTO ledger (at, command, provider) VALUES (1, 'chat', 'zai')")
+    with pytest.raises(HistoryError), database.writing(lasting=False) as connection:
+        connection.execute("nonsense")
+    with database.writing() as connection:
+        waits.append(connection.execute("PRAGMA synchronous").fetchone()[0])
+    with database.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM ledger").fetchone()[0] == 3
+    database.close()
+    normal, full = 1, 2
+    assert waits == [full, normal, full, full]
+
+
+def test_a_line_of_the_ledger_outlives_the_process(path: Path) -> None:
+    """Only a power cut can lose it: a process that is killed behind it does not."""
+    script = """
+import os, sys
+from pathlib import Path
+from glmcli.history import History, UsageEntry
+History(Path(sys.argv[1])).ledger.record(UsageEntry("chat", "zai", prompt_tokens=7))
+os._exit(9)
+"""
+    process = _start(script, path)
+    process.communicate()
+    history = History(path)
+    assert [line.prompt_tokens for line in history.ledger.summary("model")] == [7]
+    history.close()
+
+
 def test_the_ledger_sums_up(history: History) -> None:
     """An unknown cost is counted as unknown, never as nothing; credits are a price; currencies are not mixed."""
     for entry in (

@@ -65,6 +65,7 @@ class Database:
         self._patience_seconds = patience_seconds
         self._migrations = migrations
         self._connection: sqlite3.Connection | None = None
+        self._has_log = False
         self._turn = threading.RLock()
 
     @contextmanager
@@ -78,14 +79,15 @@ class Database:
                 yield self._open()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, lasting: bool = True) -> Iterator[sqlite3.Connection]:
         """A transaction: all of the block is kept, or nothing. Raises HistoryError.
 
         The lock is taken at the beginning, so that what the block reads stays true while it writes.
+        What is not `lasting` does not wait for the disk: a power cut may lose it, the end of the process does not.
         """
         with self._turn, self._told():
             connection = self._open()
-            with self._transaction(connection):
+            with self._awaited(connection, lasting=lasting), self._transaction(connection):
                 yield connection
 
     def close(self) -> None:
@@ -150,7 +152,8 @@ class Database:
         self._check_version(connection)
         if not is_frozen:
             # Readers and a writer do not wait for each other. On a file system that cannot do it, it stays as it is.
-            self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
+            mode = self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
+            self._has_log = mode[0] == "wal"
         self._migrate(connection)
 
     def _check_version(self, connection: sqlite3.Connection) -> int:
@@ -194,6 +197,18 @@ class Database:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+    @contextmanager
+    def _awaited(self, connection: sqlite3.Connection, *, lasting: bool) -> Iterator[None]:
+        """Whether the transactions of the block wait for the disk."""
+        if lasting or not self._has_log:  # without the log a power cut could tear the file itself
+            yield
+            return
+        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            connection.execute("PRAGMA synchronous = FULL")
 
     def _patiently(self, act: Callable[[], T]) -> T:
         """Do it again while another process is in the way, as long as our patience lasts."""
