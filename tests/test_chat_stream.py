@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glmcli.api.resources.chat import ChatRequest, ChunkParser, answer_from_json, check
+from glmcli.api.sse import ServerEvent
 from glmcli.api.streaming import events_of_stream
 from glmcli.errors import ServiceError, StreamCut, UsageError
 from glmcli.events import Answer, AnswerBuilder, Event, ReasoningDelta, TextDelta
@@ -138,6 +139,41 @@ def test_any_rechunking_gives_the_same_answer(parts: list[tuple[bool, str]], siz
         thoughts = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
         assert "".join(t for is_text, t in parts if is_text) == texts
         assert "".join(t for is_text, t in parts if not is_text) == thoughts
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "[DONE]",
+        '{"choices": [{"delta": {"content": "cut',
+        '{"a": 1}, {"b": 2}',
+        "{}, {}",
+        "",
+        "null",
+        "[]",
+        '"text"',
+        "]",
+        "[",
+        '{"error": {"code": "1305", "message": "busy"}}',
+    ],
+)
+def test_events_that_come_together_mean_what_they_mean_alone(odd: str) -> None:
+    """The events of a read are decoded at once; one that is odd among them changes nothing for the others."""
+    texts = [*(json.dumps(delta(content=word)) for word in ("one ", "two ")), odd, json.dumps(delta(content="three"))]
+
+    def outcome(reads: list[list[str]]) -> tuple[str, bool, str]:
+        parser, builder, failure = ChunkParser(merge=True), AnswerBuilder(), ""
+        for read in reads:
+            try:
+                builder.feed(parser.feed([ServerEvent("", text) for text in read]))
+            except (ServiceError, StreamCut) as error:
+                parser.failure = error
+            if parser.failure is not None or parser.done:
+                failure = repr(parser.failure)
+                break
+        return builder.answer().content, parser.done, failure
+
+    assert outcome([texts]) == outcome([[text] for text in texts])
 
 
 def test_a_whole_answer_reads_like_a_streamed_one() -> None:

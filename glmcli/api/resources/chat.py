@@ -13,7 +13,7 @@ from glmcli.api.calls import Call, Caller, json_body
 from glmcli.api.endpoints import Region, Service
 from glmcli.api.fields import mapping, mappings, text, whole
 from glmcli.api.sse import ServerEvent
-from glmcli.api.streaming import event_chunks, events_of_stream, merged, read_chunk, whole_json
+from glmcli.api.streaming import add_delta, event_chunks, events_of_stream, read_chunk, read_together, whole_json
 from glmcli.errors import GlmError, ServiceError, StreamCut, UsageError
 from glmcli.events import (
     Answer,
@@ -168,9 +168,17 @@ class ChunkParser:
             if not events:
                 raise
             self.failure = error
-        return merged(events) if self._merge and len(events) > 1 else events
+        return events
 
     def _read_all(self, server_events: Sequence[ServerEvent], events: list[Event]) -> None:
+        together = read_together([data for _, data in server_events]) if len(server_events) > 1 else None
+        if together is None:
+            self._read_each(server_events, events)
+            return
+        for (name, _), chunk in zip(server_events, together, strict=True):
+            self.read(name, chunk, events)
+
+    def _read_each(self, server_events: Sequence[ServerEvent], events: list[Event]) -> None:
         for name, data in server_events:
             if data == "[DONE]":
                 self.done = True
@@ -186,9 +194,8 @@ class ChunkParser:
         if not self._started:
             self._started = True
             events.append(Started(text(chunk, "model"), text(chunk, "request_id")))
-        if chunk.get("choices"):
-            for choice in mappings(chunk, "choices"):
-                self._choice(choice, events)
+        for choice in mappings(chunk, "choices"):
+            self._choice(choice, events)
         if chunk.get("usage"):
             events.append(usage_from_json(mapping(chunk, "usage")))
         if chunk.get("web_search"):
@@ -199,10 +206,10 @@ class ChunkParser:
         if isinstance(delta, dict):
             reasoning = delta.get("reasoning_content") or delta.get("reasoning")
             if reasoning and isinstance(reasoning, str):
-                events.append(ReasoningDelta(reasoning))
+                add_delta(events, ReasoningDelta, reasoning, merge=self._merge)
             content = delta.get("content")
             if content and isinstance(content, str):
-                events.append(TextDelta(content))
+                add_delta(events, TextDelta, content, merge=self._merge)
             if delta.get("tool_calls"):
                 events.extend(_tool_deltas(delta))
         reason = choice.get("finish_reason")
