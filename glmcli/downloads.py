@@ -12,18 +12,21 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
 from glmcli.api.calls import OpenReply
+from glmcli.drafts import Draft, renamed, sweep
 from glmcli.errors import GlmError, NetworkError, ResultGone, ServiceError, StreamCut, UsageError
 
 #: A larger file is not taken (bytes).
 MAX_BYTES = {"image": 100 * 1024 * 1024, "cover": 100 * 1024 * 1024, "video": 4 * 1024**3, "file": 1024**3}
 _PIECE_BYTES = 256 * 1024
+#: How long an unfinished file waits for the rest: pictures stay at the service for 30 days, videos for one.
+_PART_SECONDS = 30 * 24 * 3600.0
 _PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 8.0
 _TAKEN = "another glm is downloading it; wait for that one, or look at: glm tasks list"
@@ -107,6 +110,7 @@ class Downloader:
         part = _part(url, place)
         try:
             place.folder.mkdir(parents=True, exist_ok=True)
+            _sweep_parts(place)
             with _claimed(part) as file:
                 self._fill(file, url, MAX_BYTES[role])
                 content_type, ending = self._recognised(file, url, part, role)
@@ -198,11 +202,11 @@ def write_bytes(data: bytes, place: Place, *, role: str) -> Saved:
     found = recognise(data, role)
     if found is None:
         raise GlmError(f"what came is not a picture: it begins with {data[:16]!r}")
-    part = place.folder / f".{place.name[:60]}.{hashlib.sha256(data).hexdigest()[:8]}.part"
     try:
         place.folder.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        return Saved(settle(part, place, found[1]), len(data), found[0])
+        with Draft(place.path, mode=0o666) as draft:
+            draft.fill(data)
+            return Saved(settle(draft.path, place, found[1]), len(data), found[0])
     except OSError as error:
         raise GlmError(f"cannot write {place.path}: {(error.strerror or str(error)).lower()}") from error
 
@@ -222,6 +226,12 @@ def _part(url: str, place: Place) -> Path:
     parts = urlsplit(url)
     digest = hashlib.sha256(f"{parts.netloc}{parts.path}".encode("utf-8", "replace")).hexdigest()[:8]
     return place.folder / f".{place.name[:60]}.{digest}.part"
+
+
+def _sweep_parts(place: Place) -> None:
+    """Remove what broken downloads to this place left so long ago that no service has the rest any more."""
+    name = re.compile(re.escape(f".{place.name[:60]}.") + "[0-9a-f]{8}" + re.escape(".part"))
+    sweep(place.folder, name, age_seconds=_PART_SECONDS)
 
 
 @contextmanager
@@ -251,7 +261,7 @@ def settle(part: Path, place: Place, ending: str) -> Path:
     if place.is_exact:
         if place.overwrite:
             part.replace(place.path)
-        elif not _moved(part, place.path):
+        elif not renamed(part, place.path):
             raise exists_already(place.path)
         return place.path
     number = 1
@@ -260,25 +270,9 @@ def settle(part: Path, place: Place, ending: str) -> Path:
         if place.overwrite:
             part.replace(path)
             return path
-        if _moved(part, path):
+        if renamed(part, path):
             return path
         number += 1
-
-
-def _moved(part: Path, path: Path) -> bool:
-    """Rename without overwriting, in one step where the file system can."""
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        return False
-    except OSError:  # no hard links here
-        if path.exists():
-            return False
-        part.replace(path)
-        return True
-    with suppress(OSError):
-        part.unlink()
-    return True
 
 
 # -- headers -----------------------------------------------------------------------------

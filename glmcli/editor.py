@@ -29,10 +29,10 @@ def edit_file(environ: Mapping[str, str], path: Path) -> None:
 
 def edit_text(environ: Mapping[str, str], text: str, *, suffix: str = ".md") -> str:
     """The text as it leaves the editor. Raises ConfigError."""
-    from tempfile import TemporaryDirectory
+    from glmcli.drafts import scratch_folder
 
-    with TemporaryDirectory(prefix="glm-") as folder:  # mode 0700: a prompt is private
-        path = Path(folder) / f"prompt{suffix}"
+    with scratch_folder(environ) as folder:  # mode 0700: a prompt is private
+        path = folder / f"prompt{suffix}"
         path.write_text(text, encoding="utf-8")
         edit_file(environ, path)
         return path.read_text(encoding="utf-8")

@@ -348,13 +348,13 @@ class Jobs:
 
     def pipe(self, task: Task, write: Callable[[bytes], None]) -> None:
         """Hand over the bytes of the first file of a task, when all of them are here."""
-        from tempfile import TemporaryDirectory
+        from glmcli.drafts import scratch_folder
 
         files = files_of(task)
         if not files:
             raise UsageError(f"task {name_of(task)} has no files", hint=f"glm tasks show {name_of(task)}")
-        with TemporaryDirectory(prefix="glm-", dir=self.app.environ.get("TMPDIR")) as folder:
-            saved = self._download_of(task, files[0], Place(Path(folder), "result"))
+        with scratch_folder(self.app.environ) as folder:
+            saved = self._download_of(task, files[0], Place(folder, "result"))
             copy(saved.path, write)
 
     def _download_of(self, task: Task, file: ResultFile, place: Place) -> Saved:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Self
 
 from glmcli.downloads import Place, settle
+from glmcli.drafts import Draft
 from glmcli.errors import GlmError, UsageError
 
 
@@ -17,17 +17,24 @@ def write_whole(path: Path, content: str) -> None:
 
     A symbolic link is followed; what is no file (`/dev/null`, a pipe) is written to and never replaced.
     """
+    data = content.encode("utf-8", "replace")
     try:
         target = path.resolve()
         is_special = target.exists() and not target.is_file()
-        place = target if is_special else target.with_name(f".{target.name}.part")
         target.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(content, encoding="utf-8", errors="replace", newline="")
-        if not is_special:
-            place.replace(target)
+        if is_special:
+            target.write_bytes(data)
+        else:
+            _replace(target, data)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         reason = error.strerror if isinstance(error, OSError) else None
         raise UsageError(f"{path} cannot be written: {(reason or str(error)).lower()}") from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    with Draft(target, mode=0o666) as draft:
+        draft.fill(data)
+        draft.path.replace(target)
 
 
 class NewFile:
@@ -40,14 +47,16 @@ class NewFile:
         """`ending` is for a place whose name is not exact."""
         self._place = place
         self._ending = ending
-        self._part = place.folder / f".{place.name[:60]}.{secrets.token_hex(4)}.part"
+        self._open = ExitStack()
+        self._draft = Draft(place.path, mode=0o666)
         self._file: IO[bytes] | None = None
         self.size = 0
 
     def __enter__(self) -> Self:
         try:
             self._place.folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._part.open("xb")
+            self._open.enter_context(self._draft)
+            self._file = os.fdopen(self._draft.descriptor, "wb", closefd=False)
         except OSError as error:
             raise self._cannot(error) from error
         return self
@@ -56,8 +65,7 @@ class NewFile:
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
-            with suppress(OSError):
-                self._part.unlink(missing_ok=True)
+        self._open.close()
 
     def write(self, data: bytes) -> None:
         """Append."""
@@ -81,10 +89,9 @@ class NewFile:
         """Bring the bytes to the disk and give the file its name. Raises UsageError when that is taken by now."""
         assert self._file is not None
         try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
             self._file.close()
-            return settle(self._part, self._place, self._ending)
+            self._draft.finish()
+            return settle(self._draft.path, self._place, self._ending)
         except OSError as error:
             raise self._cannot(error) from error
 

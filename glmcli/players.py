@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
 from glmcli.audio.pcm import HEAD_BYTES, wav_head
+from glmcli.drafts import scratch_folder
 from glmcli.errors import GlmError, UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Playing:
         self._program = program
         self._environ = dict(environ)
         self._process: Popen[bytes] | None = None
-        self._folder: TemporaryDirectory[str] | None = None
+        self._scratch = ExitStack()
         self._file: IO[bytes] | None = None
         self._rate = 0
         #: The user closed the player: nothing more is wanted there.
@@ -76,15 +76,14 @@ class Playing:
             self._process.wait()
         for pipe in (self._file, *((self._process.stdin, self._process.stderr) if self._process else ())):
             _close(pipe)
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._scratch.close()
 
     def begin(self, rate: int) -> None:
         """Start the player, or the file for one that wants a file."""
         self._rate = rate
         if not self._player.reads_pipe:
-            self._folder = TemporaryDirectory(prefix="glm-", dir=self._environ.get("TMPDIR"))
-            self._file = (Path(self._folder.name) / "speech.wav").open("w+b")
+            folder = self._scratch.enter_context(scratch_folder(self._environ))
+            self._file = (folder / "speech.wav").open("w+b")
             self._file.write(wav_head(None, rate))
             return
         self._start(file="")

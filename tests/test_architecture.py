@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "codes",
                 "completion_data",
                 "completion_scripts",
+                "drafts",
                 "errors",
                 "events",
                 "help_pages",

@@ -12,6 +12,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from glmcli.drafts import Draft
+
 #: Entries older than this many seconds are removed.
 MAX_AGE_SECONDS = 7 * 24 * 3600.0
 #: The newest so many entries are kept: at half a minute each, a week of sound.
@@ -70,8 +72,6 @@ def _make_private(folder: Path) -> None:
 
 def _write_private(path: Path, data: bytes) -> None:
     """Atomic, and never readable by others, not even for a moment."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    temporary.replace(path)
+    with Draft(path) as draft:
+        draft.fill(data)
+        draft.path.replace(path)

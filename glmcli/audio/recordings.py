@@ -14,6 +14,7 @@ from glmcli.audio.kinds import HEAD_BYTES, sniff
 from glmcli.audio.mp3 import Mp3Error
 from glmcli.audio.pieces import Piece, plan
 from glmcli.audio.wav import UnsupportedCodec, WavError
+from glmcli.drafts import scratch_folder
 from glmcli.errors import UsageError
 
 #: Kinds that are cut here; everything else is converted first.
@@ -56,11 +57,9 @@ def open_recording(path: Path, *, name: str, environ: Mapping[str, str]) -> Iter
         if pieces is not None:
             yield Recording(name, pieces)
             return
-    import tempfile
-
     program = ffmpeg.require_ffmpeg(name, kind, environ)
-    with tempfile.TemporaryDirectory(prefix="glm-", dir=environ.get("TMPDIR")) as folder:
-        target = Path(folder) / "converted.wav"
+    with scratch_folder(environ) as folder:
+        target = folder / "converted.wav"
         ffmpeg.convert(program, path, target, name=name, environ=environ)
         try:
             pieces = tuple(replace(piece, is_whole=False) for piece in plan(target, "wav"))

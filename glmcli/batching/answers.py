@@ -170,7 +170,8 @@ class AnswerFile:
 
     def _assemble(self, order: Order) -> None:
         output = self._paths[_OUTPUT]
-        temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+        # Always the same name, which `only_run` guards: what a killed run left there is written over.
+        temporary = output.with_name(f".{output.name}.tmp")
         try:
             with temporary.open("wb") as target:
                 for data in self._in_order(order):

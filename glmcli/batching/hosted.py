@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from shutil import rmtree
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glmcli.api.bodies import PathSource
@@ -30,6 +29,7 @@ from glmcli.batching.parts import Part, write_parts
 from glmcli.batching.requests import Requests
 from glmcli.batching.source import open_input
 from glmcli.config.files import make_private_folder
+from glmcli.drafts import scratch_folder
 from glmcli.errors import GlmError, Interrupted, TaskPending, UsageError
 from glmcli.jobstates import was_refused
 from glmcli.telling import without_keys
@@ -234,7 +234,7 @@ class HostedBatches:
             stack.enter_context(only_run(self._app.paths.state_dir / "batches", path, path.name))
             failures.open()
             stack.callback(failures.close)
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="glm-")))
+            folder = stack.enter_context(scratch_folder(self._app.environ))
             joiner = Joiner(path, failures, self._app.language)
             stack.callback(joiner.close)
             for part in parts_of(task):

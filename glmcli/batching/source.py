@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 from shutil import copyfileobj
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from glmcli.batching.items import FORMATS, Input, Template, choose_form
+from glmcli.drafts import scratch_folder
 from glmcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def open_input(app: AppContext, file: str, form: str | None, template: str | Non
 def _on_disk(app: AppContext, file: str, stack: ExitStack) -> Path:
     if file == STDIN and app.streams.stdin_is_tty:
         raise UsageError("nothing is piped into standard input", hint="glm batch run prompts.jsonl -o answers.jsonl")
-    folder = stack.enter_context(TemporaryDirectory(prefix="glm-"))
-    copy = Path(folder) / "stdin"
+    copy = stack.enter_context(scratch_folder(app.environ)) / "stdin"
     with copy.open("wb") as target:
         if file == STDIN:
             copyfileobj(app.streams.stdin, target)

@@ -202,10 +202,10 @@ def _opened(app: AppContext, word: str, stack: ExitStack) -> Attachment:
     if word != "-":
         return open_attachment(word)
     from shutil import copyfileobj
-    from tempfile import TemporaryDirectory
 
-    folder = stack.enter_context(TemporaryDirectory(prefix="glm-"))
-    path = Path(folder) / "stdin"
+    from glmcli.drafts import scratch_folder
+
+    path = stack.enter_context(scratch_folder(app.environ)) / "stdin"
     with path.open("wb") as file:
         copyfileobj(app.streams.stdin, file)
     return open_attachment(str(path), name="standard input")

@@ -288,12 +288,11 @@ def _draw(app: AppContext, jobs: Jobs, request: ImageRequest, place: Place) -> D
 
 
 def _run_pipe(app: AppContext, jobs: Jobs, request: ImageRequest) -> None:
-    from tempfile import TemporaryDirectory
-
     from glmcli.downloads import Place, copy
+    from glmcli.drafts import scratch_folder
 
-    with TemporaryDirectory(prefix="glm-", dir=app.environ.get("TMPDIR")) as folder:
-        drawn = _draw(app, jobs, request, Place(Path(folder), "image"))
+    with scratch_folder(app.environ) as folder:
+        drawn = _draw(app, jobs, request, Place(folder, "image"))
         _tell_filter(app, drawn)
         assert drawn.saved is not None
         copy(drawn.saved.path, app.streams.write_bytes)

@@ -191,10 +191,9 @@ def _open(app: AppContext, file: str, stack: ExitStack) -> Document:
         raise UsageError("nothing is piped into standard input", hint="glm ocr scan.pdf")
     if file != STDIN and not (path.is_fifo() or path.is_char_device()):
         return open_document(path, file)
-    import tempfile
+    from glmcli.drafts import scratch_folder
 
-    folder = tempfile.TemporaryDirectory(prefix="glm-", dir=app.environ.get("TMPDIR"))
-    copy = Path(stack.enter_context(folder)) / "document"
+    copy = stack.enter_context(scratch_folder(app.environ)) / "document"
     if file == STDIN:
         spool(app.streams.stdin, copy)
     else:

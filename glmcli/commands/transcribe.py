@@ -233,12 +233,10 @@ def _readable(app: AppContext, file: str, stack: ExitStack) -> Path:
         raise UsageError("nothing is piped into standard input", hint="glm transcribe talk.mp3")
     if file != STDIN and not (path.is_fifo() or path.is_char_device()):
         return path
-    import tempfile
-
     from glmcli.audio.recordings import spool
+    from glmcli.drafts import scratch_folder
 
-    folder = tempfile.TemporaryDirectory(prefix="glm-", dir=app.environ.get("TMPDIR"))
-    copy = Path(stack.enter_context(folder)) / "recording"
+    copy = stack.enter_context(scratch_folder(app.environ)) / "recording"
     if file == STDIN:
         spool(app.streams.stdin, copy)
     else:

@@ -29,19 +29,17 @@ def write_private(path: Path, data: bytes) -> None:
     Either the old or the new content is there after a crash. A symbolic link
     is followed, not replaced. Raises ConfigError; the old file is then intact.
     """
+    from glmcli.drafts import Draft
+
     target = _followed(path)
     make_private_folder(target.parent)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
-        _write_whole(temporary, data)
-        temporary.replace(target)
+        with Draft(target, ending=".tmp", mode=FILE_MODE) as draft:
+            draft.fill(data)
+            draft.path.replace(target)
         _sync_folder(target.parent)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            raise _cannot("write", path, error) from error
-        raise
+    except OSError as error:
+        raise _cannot("write", path, error) from error
 
 
 def _followed(path: Path) -> Path:
@@ -49,14 +47,6 @@ def _followed(path: Path) -> Path:
         return path.resolve()
     except (OSError, RuntimeError) as error:  # a loop of links
         raise ConfigError(f"cannot follow {path}: {error}", hint=f"look at it with: ls -l {path}") from error
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from glmcli.config.files import write_private
+from glmcli.drafts import Draft, renamed
 from glmcli.errors import ConfigError
 
 
@@ -66,19 +66,19 @@ def back_up(path: Path, text: str, *, stamp: str) -> Path:
         for number in range(1, 1000):
             backup = target.with_name(base if number == 1 else f"{base}-{number}")
             try:
-                _write_new(backup, text)
+                _write_new(backup, text.encode())
             except FileExistsError:
                 continue
             return backup
     raise ConfigError(f"cannot back up {path}: too many backups of this second")
 
 
-def _write_new(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(text.encode("utf-8"))
-        file.flush()
-        os.fsync(file.fileno())
+def _write_new(path: Path, data: bytes) -> None:
+    """Whole or not at all, and over nothing that is there."""
+    with Draft(path) as draft:
+        draft.fill(data)
+        if not renamed(draft.path, path):
+            raise FileExistsError(path)
 
 
 @contextmanager
