@@ -26,6 +26,8 @@ GRACE_SECONDS = 60.0
 #: Refusals for a rate, per permitted retry: they cost nothing but time.
 _RATE_TRIES = 5
 _TICK_SECONDS = 0.2
+#: One item waits for so many workers.
+_ITEMS_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +83,16 @@ class Runner:
         The first item goes alone: it finds out whether key, balance and
         request are good before many are sent.
         """
-        room, under_way = 1, 0
+        room, under_way, jobs = 1, 0, self._manners.jobs
         self._start(room)
         try:
             while under_way := under_way + self._fed(items, room - under_way):
                 outcomes = self._gather(tick)
                 under_way -= len(outcomes)
-                if outcomes and room < self._manners.jobs:
-                    room = self._manners.jobs
-                    self._start(room)
+                if outcomes and room == 1:
+                    # Some items ahead: a worker need not wait for the disk that keeps its answer.
+                    room = jobs + -(-jobs // _ITEMS_AHEAD)
+                    self._start(jobs)
                 kept = [outcome for outcome in outcomes if outcome is not None]
                 if kept:
                     yield kept
