@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from glmcli.api.toolschema import function_tool
@@ -49,7 +51,8 @@ def load_toolbox(path: Path) -> Toolbox:
 def _from_json(path: Path, source: str) -> Toolbox:
     try:
         value = json.loads(source)
-    except ValueError as error:
+        json.dumps(value, allow_nan=False)  # Python reads NaN, Infinity and 1e999, and no service does
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"tools file {path} is not JSON: {error}") from None
     if isinstance(value, dict):
         value = value.get("tools", [value])
@@ -65,17 +68,21 @@ def _wrapped(function: dict[str, Any]) -> dict[str, object]:
 
 def _from_python(path: Path, source: str) -> Toolbox:
     """Run the file and offer the public functions that it defines itself."""
-    namespace: dict[str, Any] = {"__name__": "glm_tools", "__file__": str(path)}
+    module = ModuleType("glm_tools")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # where dataclasses and typing look for the names of annotations
     try:
-        exec(compile(source, str(path), "exec"), namespace)  # noqa: S102  # the user's own file, named by the user
-    except Exception as error:
+        exec(compile(source, str(path), "exec"), vars(module))  # noqa: S102  # the user's own file, named by the user
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # it may even end the process
         raise UsageError(f"tools file {path} fails: {type(error).__name__}: {error}") from error
     functions = {
         name: value
-        for name, value in namespace.items()
-        if inspect.isfunction(value) and value.__module__ == "glm_tools" and not name.startswith("_")
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
     }
-    return Toolbox([function_tool(function) for function in functions.values()], functions)
+    return Toolbox([function_tool(function, name) for name, function in functions.items()], functions)
 
 
 def run_call(toolbox: Toolbox, call: ToolCall) -> str:
@@ -85,18 +92,28 @@ def run_call(toolbox: Toolbox, call: ToolCall) -> str:
         return f"error: there is no tool {call.name!r}; there are {', '.join(toolbox.functions)}"
     try:
         arguments = json.loads(call.arguments or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return f"error: the arguments are not JSON: {error}"
     if not isinstance(arguments, dict):
         return "error: the arguments are not a JSON object"
     try:
         inspect.signature(function).bind(**arguments)
-        result = function(**arguments)
+        return _as_text(_awaited(function(**arguments)))[:MAX_RESULT]
     except TypeError as error:
-        return f"error: {error}"
-    except Exception as error:
-        return f"error: {type(error).__name__}: {error}"
-    return _as_text(result)[:MAX_RESULT]
+        return f"error: {error}"[:MAX_RESULT]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # it may even end the process
+        return f"error: {type(error).__name__}: {error}"[:MAX_RESULT]
+
+
+def _awaited(result: object) -> object:
+    """What an `async def` comes to; anything else as it is."""
+    if not inspect.iscoroutine(result):
+        return result
+    import asyncio
+
+    return asyncio.run(result)
 
 
 def _as_text(result: object) -> str:
@@ -104,5 +121,5 @@ def _as_text(result: object) -> str:
         return result
     try:
         return json.dumps(result, ensure_ascii=False)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return str(result)

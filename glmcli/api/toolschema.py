@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import json
 import re
 import types
 import typing
@@ -21,22 +22,18 @@ _PLAIN: dict[object, str] = {str: "string", int: "integer", float: "number", boo
 _PARAMETER_LINE = re.compile(r"^\s*(?::param\s+(?:\w+\s+)?)?(\w+)(?:\s*\([^)]*\))?\s*:\s*(\S.*)$")
 
 
-def function_tool(function: Callable[..., object]) -> dict[str, object]:
-    """The tool that describes a function to a model. Raises UsageError for what cannot be described."""
-    name = function.__name__
+def function_tool(function: Callable[..., object], name: str) -> dict[str, object]:
+    """The tool that describes a function to a model by this name. Raises UsageError for what cannot be described."""
     if not NAME.fullmatch(name):
         raise UsageError(f"tool {name!r}: a name has at most 64 letters, digits, _ and -")
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except (NameError, TypeError, SyntaxError) as error:
-        raise UsageError(f"tool {name!r}: its annotations cannot be read: {error}") from None
+    hints = _hints(function, f"tool {name!r}")
     summary, explained = _read_docstring(inspect.getdoc(function) or "")
     properties: dict[str, object] = {}
     required: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
             raise UsageError(f"tool {name!r}: parameter {parameter.name!r} cannot be given by name")
-        schema = type_schema(hints.get(parameter.name, str), f"tool {name!r}: parameter {parameter.name!r}")
+        schema = _parameter_schema(hints.get(parameter.name, str), f"tool {name!r}: parameter {parameter.name!r}")
         if parameter.name in explained:
             schema.setdefault("description", explained[parameter.name])
         if parameter.default is parameter.empty:
@@ -51,6 +48,23 @@ def function_tool(function: Callable[..., object]) -> dict[str, object]:
     }
 
 
+def _hints(described: object, where: str) -> dict[str, object]:
+    """The annotations of a function or a TypedDict. They may hold any expression, so reading them may do anything."""
+    try:
+        return typing.get_type_hints(described, include_extras=True)
+    except RecursionError:
+        raise  # a type within a type that refers to itself
+    except Exception as error:
+        raise UsageError(f"{where}: its annotations cannot be read: {error}") from None
+
+
+def _parameter_schema(annotation: object, where: str) -> dict[str, object]:
+    try:
+        return type_schema(annotation, where)
+    except RecursionError:
+        raise UsageError(f"{where} has a type that refers to itself", hint="describe it as a plain dict") from None
+
+
 def _read_docstring(text: str) -> tuple[str, dict[str, str]]:
     """The summary, and what is said about parameters (Google, Sphinx or plain `name: words` lines)."""
     head, _, tail = text.partition("\n\n")
@@ -63,7 +77,14 @@ def _read_docstring(text: str) -> tuple[str, dict[str, str]]:
 
 
 def _is_json(value: object) -> bool:
-    return value is None or isinstance(value, str | int | float | bool)
+    """Whether JSON has this plain value; it has neither NaN nor numbers of thousands of digits."""
+    if not isinstance(value, str | int | float | bool | None):
+        return False
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def type_schema(annotation: object, where: str) -> dict[str, object]:
@@ -76,16 +97,23 @@ def type_schema(annotation: object, where: str) -> dict[str, object]:
     if origin is typing.Annotated:
         texts = [extra for extra in arguments[1:] if isinstance(extra, str)]
         return {**type_schema(arguments[0], where), **({"description": texts[0]} if texts else {})}
+    if origin in (typing.Required, typing.NotRequired):
+        return type_schema(arguments[0], where)
     if origin is typing.Literal:
-        return _choices(list(arguments))
+        return _choices(arguments, where)
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
-        return _choices([member.value for member in annotation])
+        return _choices(tuple(annotation), where)
     if origin in (typing.Union, types.UnionType):
         return _union(arguments, where)
     return _container(annotation, origin, arguments, where)
 
 
-def _choices(values: list[object]) -> dict[str, object]:
+def _choices(members: Sequence[object], where: str) -> dict[str, object]:
+    values = [member.value if isinstance(member, enum.Enum) else member for member in members]
+    if not values or not all(map(_is_json, values)):
+        raise UsageError(
+            f"{where} has choices that JSON does not have: {', '.join(map(repr, members)) or 'none at all'}"
+        )
     kinds = {_PLAIN[type(value)] for value in values if type(value) in _PLAIN}
     return {"enum": values, **({"type": kinds.pop()} if len(kinds) == 1 else {})}
 
@@ -99,9 +127,11 @@ def _union(arguments: Sequence[object], where: str) -> dict[str, object]:
 
 def _container(annotation: object, origin: object, arguments: Sequence[object], where: str) -> dict[str, object]:
     if typing.is_typeddict(annotation):  # a dict, too: asked first
-        fields = typing.get_type_hints(annotation)
+        fields = _hints(annotation, where)
         properties = {name: type_schema(hint, where) for name, hint in fields.items()}
-        required = sorted(getattr(annotation, "__required_keys__", ()))
+        # A class whose annotations are texts does not know which of them say NotRequired.
+        optional = {name for name, hint in fields.items() if typing.get_origin(hint) is typing.NotRequired}
+        required = sorted(getattr(annotation, "__required_keys__", frozenset()) - optional)
         return {"type": "object", "properties": properties, "required": required}
     kind = origin or annotation
     if isinstance(kind, type) and issubclass(kind, Mapping):
