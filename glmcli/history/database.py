@@ -26,6 +26,8 @@ T = TypeVar("T")
 #: How long another process may hold the file before we give up.
 PATIENCE_SECONDS = 30.0
 # SQLite waits so long by itself, deaf to Ctrl-C; in between Python may hear it.
+#: Pages that SQLite holds in memory. Its 2 MB are a quarter of a bare interpreter; the system keeps the file anyway.
+_CACHE_KIB = 512
 _DEAF_SECONDS = 0.25
 
 _ANOTHER_HOME = "free the folder, or set GLM_HOME to another one; to go without: GLM_NO_LOG=1"
@@ -249,6 +251,7 @@ def _connect(name: str) -> sqlite3.Connection:
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA secure_delete = ON")  # what a user deletes shall be gone from the disk
     except BaseException:
         connection.close()

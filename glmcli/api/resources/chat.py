@@ -31,6 +31,9 @@ from glmcli.values import Value
 
 Message = Mapping[str, object]
 
+#: Events of one read that are decoded together; as objects they take fifteen times their size.
+_DECODED_AT_ONCE = 32
+
 
 class ChatRequest(Value):
     """What to ask. None leaves a field to the service; `extra` is merged last."""
@@ -171,12 +174,16 @@ class ChunkParser:
         return events
 
     def _read_all(self, server_events: Sequence[ServerEvent], events: list[Event]) -> None:
-        together = read_together([data for _, data in server_events]) if len(server_events) > 1 else None
-        if together is None:
-            self._read_each(server_events, events)
-            return
-        for (name, _), chunk in zip(server_events, together, strict=True):
-            self.read(name, chunk, events)
+        for start in range(0, len(server_events), _DECODED_AT_ONCE):
+            group = server_events[start : start + _DECODED_AT_ONCE]
+            together = read_together([data for _, data in group]) if len(group) > 1 else None
+            if together is None:
+                self._read_each(group, events)
+            else:
+                for (name, _), chunk in zip(group, together, strict=True):
+                    self.read(name, chunk, events)
+            if self.done:
+                break
 
     def _read_each(self, server_events: Sequence[ServerEvent], events: list[Event]) -> None:
         for name, data in server_events:
