@@ -26,9 +26,9 @@ T = TypeVar("T")
 #: How long another process may hold the file before we give up.
 PATIENCE_SECONDS = 30.0
 # SQLite waits so long by itself, deaf to Ctrl-C; in between Python may hear it.
+_DEAF_SECONDS = 0.25
 #: Pages that SQLite holds in memory. Its 2 MB are a quarter of a bare interpreter; the system keeps the file anyway.
 _CACHE_KIB = 512
-_DEAF_SECONDS = 0.25
 
 _ANOTHER_HOME = "free the folder, or set GLM_HOME to another one; to go without: GLM_NO_LOG=1"
 _BUSY, _LOCKED, _CORRUPT, _NOT_A_DATABASE = 5, 6, 11, 26
