@@ -18,7 +18,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Condition, Lock
 
@@ -31,6 +31,8 @@ FIRST_CEILING_SECONDS = 15.0
 LONGEST_CEILING_SECONDS = 960.0
 MOST_SLOTS = 256
 _PAUSE_SECONDS = 0.003
+#: The time alone is written down so often.
+_TOUCH_SECONDS = 5.0
 _NO_FILE = -1
 
 
@@ -120,12 +122,14 @@ class Slots:
 
     def give_back(self, slot: Slot, *, complained: bool, answered: bool) -> int | None:
         """End a request; the new limit when the service complained and it changed."""
-        # The number first: nobody shall take this slot while it is still one too many.
-        changed = self._change(slot, complained=complained) if complained or answered else None
+        # The number before the slot: nobody shall take it while it is still one too many.
+        changed = self._change(slot, complained=True) if complained else None
         with self._freed:
             self._held.discard(slot.number)
             _unlock(slot.descriptor)
             self._freed.notify()
+        if answered:
+            self._change(slot, complained=False)
         return changed
 
     def _take_in_turn(self, stopped: Callable[[], bool], *, waited: bool) -> Slot | None:
@@ -211,8 +215,10 @@ class Slots:
                 while not try_lock(lock):
                     time.sleep(_PAUSE_SECONDS / 3)
                 limit = self._read()
+                known = replace(limit)
                 changed = self._changed(limit, slot, complained=complained)
-                self._write(limit)
+                if _is_news(limit, known):
+                    self._write(limit)
             finally:
                 os.close(lock)
             return changed
@@ -231,6 +237,11 @@ class Slots:
         temporary = self._folder / f"limit.{os.getpid()}"
         temporary.write_text(json.dumps(asdict(limit)))
         temporary.replace(self._folder / "limit")
+
+
+def _is_news(limit: Limit, known: Limit) -> bool:
+    """Whether what is on the disk is no longer good: most answers change nothing but the time."""
+    return limit.touched - known.touched > _TOUCH_SECONDS or replace(limit, touched=known.touched) != known
 
 
 def _unlock(descriptor: int) -> None:
