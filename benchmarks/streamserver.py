@@ -3,8 +3,14 @@
     python benchmarks/streamserver.py [CERTIFICATE KEY]
 
 Prints its host and port, then one JSON line per request: `requested` (its last byte came), `first` and `last`
-(the first and last byte of text were sent), in seconds of the machine's monotonic clock, and `bytes` of the body.
-The prompt says what comes: `bench:hello`, `bench:think` (150 ms of silence first) or `bench:chunks=50000`.
+(the first and last byte of text were sent) and `sent` (each write), in seconds of the machine's monotonic clock, and
+`bytes` of the body. The prompt says what comes:
+
+    bench:hello         one chunk
+    bench:think         one chunk, after 150 ms of silence
+    bench:chunks=50000  so many, as fast as the client takes them
+    bench:lag=240       so many words with numbers (n00000, n00001, ...), 80 a second, after the same silence
+    bench:mixed=4000    so many tokens of an answer (`answers.py`), 8,000 a second
 """
 
 from __future__ import annotations
@@ -15,11 +21,14 @@ import socket
 import ssl
 import sys
 import time
+from collections.abc import Iterator
+
+import answers
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 CHUNK = (
     b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"glm-5.3",'
-    b'"choices":[{"index":0,"delta":{"role":"assistant","content":"%b"},"finish_reason":null}]}\n\n'
+    b'"choices":[{"index":0,"delta":{"role":"assistant","content":%b},"finish_reason":null}]}\n\n'
 )
 END = (
     b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"glm-5.3",'
@@ -29,6 +38,8 @@ END = (
 #: Chunks per write, so that reads of the client hold several, as on a busy line.
 BURST = 20
 THINKING_SECONDS = 0.15
+LAG_PER_SECOND = 80
+TOKENS_PER_SECOND = 8_000
 
 
 def serve(context: ssl.SSLContext | None) -> None:
@@ -45,20 +56,48 @@ def serve(context: ssl.SSLContext | None) -> None:
                 print(json.dumps({"error": str(error)}), flush=True)
 
 
-def _exchange(line: socket.socket) -> dict[str, float]:
+def _exchange(line: socket.socket) -> dict[str, object]:
     prompt, size = _read_request(line)
     requested = time.monotonic()
+    name, _, count = prompt.decode().partition("=")
     line.sendall(HEAD)
-    if prompt == b"think":
+    if name in ("think", "lag"):
         time.sleep(THINKING_SECONDS)
-    first = time.monotonic()
-    count = int(prompt.partition(b"=")[2] or 1)
-    for start in range(0, count, BURST):
-        line.sendall((CHUNK % b"Hello. ") * min(BURST, count - start))
+    sent = []
+    for data in _writes(name, int(count or 1)):
+        sent.append(time.monotonic())
+        line.sendall(data)
+    first = sent[0]
     line.sendall(END)
     last = time.monotonic()
     line.shutdown(socket.SHUT_WR)
-    return {"requested": requested, "first": first, "last": last, "bytes": size}
+    moments = {"requested": requested, "first": first, "last": last, "bytes": size}
+    return {**moments, "sent": sent if name == "lag" else []}
+
+
+def _writes(name: str, count: int) -> Iterator[bytes]:
+    """What is sent at once, each when its time has come."""
+    if name == "lag":
+        yield from _paced((_chunk(f"n{number:05} ") for number in range(count)), LAG_PER_SECOND)
+    elif name in answers.KINDS:
+        chunks = [_chunk(text) for text in answers.pieces(name, count)]
+        bursts = (b"".join(chunks[start : start + BURST]) for start in range(0, len(chunks), BURST))
+        yield from _paced(bursts, TOKENS_PER_SECOND / BURST)
+    else:
+        for start in range(0, count, BURST):
+            yield _chunk("Hello. ") * min(BURST, count - start)
+
+
+def _chunk(text: str) -> bytes:
+    return CHUNK % json.dumps(text, ensure_ascii=False).encode()
+
+
+def _paced(writes: Iterator[bytes], per_second: float) -> Iterator[bytes]:
+    start = time.monotonic()
+    for number, data in enumerate(writes):
+        if (wait := start + number / per_second - time.monotonic()) > 0:
+            time.sleep(wait)
+        yield data
 
 
 def _read_request(line: socket.socket) -> tuple[bytes, int]:
