@@ -62,6 +62,9 @@ def _accounts() -> dict[str, Account]:
             name = f"{provider}-{suffix}" if suffix else provider
             made[name] = Account(name, make_key(prefix, number, suffix or "payg"), region, **facts)  # type: ignore[arg-type]  # a row of the table above
     made["sandbox"] = Account("sandbox", make_key("5a42", 1, "all"), "intl", balance=True, plan="max", everywhere=True)
+    made["router"] = Account("router", make_key("5a43", 1, "router"), "intl", everywhere=True)
+    ended = make_key("5a43", 2, "ended")
+    made["router-ended"] = Account("router-ended", ended, "intl", trouble="expired", everywhere=True)
     return made
 
 

@@ -41,6 +41,7 @@ def create_message(sandbox: Sandbox, request: Request) -> Response:
     served = served_model(request, model.id)
     reply = answer(ask)
     usage = {"input_tokens": ask.prompt_tokens, "output_tokens": reply.completion_tokens}
+    request.used = model.id, sum(usage.values())
     if body.get("stream"):
         return Response.sse(_events(request, served, reply, usage))
     if reply.finish == "network_error":

@@ -57,6 +57,7 @@ MODULES = (
     "moderations",
     "voices",
     "parsing",
+    "router",
 )
 
 #: Requests that are remembered, and bytes of each body.

@@ -29,7 +29,7 @@ def _sent_key(request: Request) -> str | None:
     # The vendor's own usage plugin sends the bare key, to the monitor alone.
     if request.base in (Base.MONITOR, Base.BIZ) and authorization:
         return authorization
-    if request.base is Base.ANTHROPIC:
+    if request.base in (Base.ANTHROPIC, Base.ROUTER):
         return request.headers.get("x-api-key") or None
     return None
 

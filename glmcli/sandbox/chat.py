@@ -35,6 +35,7 @@ def complete(sandbox: Sandbox, request: Request) -> Response:
     model, ask = read_ask(sandbox, request, body)
     reply = answer(ask)
     usage = usage_of(sandbox, request, ask, reply)
+    request.used = model, usage["total_tokens"]
     if body.get("stream"):
         return Response.sse(_frames(sandbox, request, body, model, reply, usage))
     return Response.json(_document(sandbox, request, body, model, reply, usage))

@@ -17,7 +17,7 @@ def error_event(request: Request, refusal: Refusal) -> str:
     """A failure in the middle of a stream, as the protocol of the base words it."""
     from glmcli.sandbox.exchange import named_event
 
-    if request.base is Base.ANTHROPIC:
+    if request.base is Base.ANTHROPIC or request.path.endswith(("/v1/messages", "/v1/complete")):
         return named_event("error", _anthropic_body(request, refusal))
     import json
 
@@ -69,9 +69,19 @@ def _monitor(request: Request, refusal: Refusal) -> Response:
     return Response.json({"code": code, "msg": refusal.message, "success": False}, headers=refusal.headers)
 
 
+def _router(request: Request, refusal: Refusal) -> Response:
+    """A compatible gateway says it in the words of the protocol that was spoken, and with its own codes."""
+    if request.path.endswith(("/chat/completions", "/models")):
+        error: dict[str, object] = {"message": refusal.message, "type": refusal.code, "code": refusal.code}
+        return Response.json({"error": error}, status=refusal.status, headers=refusal.headers)
+    error = {"type": _ANTHROPIC_TYPES.get(refusal.status, "api_error"), "message": refusal.message}
+    return Response.json({"type": "error", "error": error}, status=refusal.status, headers=refusal.headers)
+
+
 _SHAPES: dict[Base, Callable[[Request, Refusal], Response]] = {
     Base.ANTHROPIC: _anthropic,
     Base.V1: _agents,
     Base.MONITOR: _monitor,
     Base.BIZ: _monitor,
+    Base.ROUTER: _router,
 }

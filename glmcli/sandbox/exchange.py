@@ -36,6 +36,7 @@ class Base(StrEnum):
     MONITOR = "/api/monitor"
     BIZ = "/api/biz"
     MCP = "/api/mcp"
+    ROUTER = "/router"  # a proxy of somebody else, in front of the service
     DOWNLOADS = "/sandbox"  # results to download, without a key
 
 
@@ -122,6 +123,8 @@ class Request:
     parameters: dict[str, str] = field(default_factory=dict)
     #: Name of the fault to play, if it is one for the handler (a finish reason).
     fault: str | None = None
+    #: Model and tokens of the answer, for those who count them.
+    used: tuple[str, int] | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, Any]) -> Request:
