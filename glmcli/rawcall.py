@@ -60,8 +60,9 @@ def place_of(path: str, target: Target) -> tuple[Service, str, Target]:
     """The service, the path below its base, and the target that serves it.
 
     `chat/completions` stands below the base of its service, `/paas/v4/...` and
-    `/api/...` below the origin; an address has to be of the provider's own
-    origin. Raises UsageError for any other.
+    `/api/...` below the origin, `/v1/...` of a custom provider below its base;
+    an address has to be of the provider's own origin. Raises UsageError for
+    any other.
     """
     if "://" in path:
         path = _own_path(path, target)
@@ -70,7 +71,7 @@ def place_of(path: str, target: Target) -> tuple[Service, str, Target]:
     if any(character.isspace() or not character.isprintable() for character in path):
         raise UsageError(f"the path {path!r} holds a space or control character", hint="write it as %20 and the like")
     words = re.split(r"[/?]", path.lstrip("/"))
-    if path.startswith("/") and words[0] in _BELOW_API:
+    if path.startswith("/") and words[0] in _BELOW_API and not (words[0] == "v1" and target.base_url is not None):
         path = "/api" + path
     if path.startswith("/api/"):
         return Service.ROOT, path, _at_origin(target)

@@ -140,6 +140,8 @@ def test_headers_that_cannot_be(line: str) -> None:
 ZAI = Target(PROVIDERS["zai"], "https://api.z.ai")
 CODING = Target(PROVIDERS["zai-coding"], "https://api.z.ai")
 ROUTER = Target(PROVIDERS["custom"], "https://r.example", "https://r.example/v1")
+BELOW = Target(PROVIDERS["custom"], "https://r.example", "https://r.example/router/v1")
+BARE = Target(PROVIDERS["custom"], "https://r.example", "https://r.example/router")
 
 
 @pytest.mark.parametrize(
@@ -155,6 +157,10 @@ ROUTER = Target(PROVIDERS["custom"], "https://r.example", "https://r.example/v1"
         (ZAI, "/monitor/usage/quota/limit?type=2", "https://api.z.ai/api/monitor/usage/quota/limit?type=2"),
         (ZAI, "https://api.z.ai:443/api/x", "https://api.z.ai/api/x"),
         (ROUTER, "models", "https://r.example/v1/models"),
+        (ROUTER, "/v1/complete", "https://r.example/v1/complete"),
+        (BELOW, "/v1/complete", "https://r.example/router/v1/complete"),
+        (BARE, "/v1/complete", "https://r.example/router/v1/complete"),
+        (BELOW, "/api/v1/agents", "https://r.example/api/v1/agents"),
         (ROUTER, "/api/tags", "https://r.example/api/tags"),
         (ROUTER, "https://r.example/v1/models?x=1", "https://r.example/v1/models?x=1"),
     ],
