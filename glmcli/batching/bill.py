@@ -20,7 +20,7 @@ class Bill:
     """Sums over all answers of the output, those of earlier runs included.
 
     `cost_usd` is None while nothing had a public price, `credits` while nothing
-    was paid by a plan.
+    was paid by a plan, `weighted` where no router weighs the tokens.
     """
 
     def __init__(self, app: AppContext, model: str) -> None:
@@ -33,20 +33,21 @@ class Bill:
         self.cost_usd: float | None = None
         self.credits: float | None = None
         self.unpriced = 0
+        self.weighted: float | None = None
 
     @property
     def total_tokens(self) -> int:
         """Prompt and completion together."""
         return self.prompt_tokens + self.completion_tokens
 
-    def add(self, model: str | None, usage: Usage | None) -> None:
-        """Count one answer."""
-        from glmcli.accounting import cost_usd_of, credits_of
+    def add(self, model: str | None, usage: Usage | None, *, asked: str | None = None) -> float | None:
+        """Count one answer; the weighted tokens that it took. `asked` is the name of the model in the request."""
+        from glmcli.accounting import cost_usd_of, credits_of, weighted_of
 
         self.answers += 1
         if usage is None:
             self.unpriced += 1
-            return
+            return None
         self.prompt_tokens += usage.prompt_tokens or 0
         self.cached_tokens += usage.cached_tokens or 0
         self.completion_tokens += usage.completion_tokens or 0
@@ -56,6 +57,10 @@ class Bill:
         if credits is not None:
             self.credits = (self.credits or 0.0) + credits
         self.unpriced += cost is None and credits is None
+        weighted = weighted_of(self._app, usage, asked, model)
+        if weighted is not None:
+            self.weighted = (self.weighted or 0.0) + weighted
+        return weighted
 
     def add_kept(self, value: Mapping[str, Any]) -> None:
         """Count an answer of an earlier run, from its line."""
@@ -75,6 +80,11 @@ class Bill:
         """Tokens of an average answer."""
         return self.completion_tokens // self.answers if self.completion_tokens else ASSUMED_ANSWER_TOKENS
 
+    def weight_of(self, model: str) -> float:
+        """What a token of a model counts for the router; 1 without one."""
+        router = self._app.settings.router
+        return 1.0 if router is None else router.weight_of(model)
+
     def price(self, model: str, *, prompt: int, completion: int) -> float | None:
         """USD of so many tokens; None where no public price applies."""
         from glmcli.accounting import cost_usd_of
@@ -93,6 +103,8 @@ class Bill:
             parts.append(f"${self.cost_usd:.4f}")
         if self.credits is not None:
             parts.append(f"{self.credits:,.1f} plan credits")
+        if self.weighted is not None:
+            parts.append(f"{self.weighted:,.0f} weighted")
         return ", ".join(parts)
 
 

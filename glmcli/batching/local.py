@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 from glmcli.accounting import record_usage
 from glmcli.api.retry import RetryPolicy
+from glmcli.batching.allowance import Allowance
 from glmcli.batching.answers import AnswerFile, FailureFile
 from glmcli.batching.bill import Bill, Budget, prompt_tokens
 from glmcli.batching.index import DiskIndex, Entry, Order, key_of, number_of
 from glmcli.batching.items import Input, Item
+from glmcli.batching.pace import Pace
 from glmcli.batching.progress import Progress, duration
 from glmcli.batching.requests import Requests, answer_line, checked, sender
 from glmcli.batching.runner import GRACE_SECONDS, Manners, Outcome, Runner
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 #: From so many prompts on, somebody who writes to a pipe is told about -o.
 _WORTH_KEEPING = 100
 _RERUN = "run the same command again"
+_NAP_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def run_batch(app: AppContext, chat: ChatOptions, options: RunOptions) -> None:
         stack.callback(order.close)
         survey = surveyed(source, requests, answers, bill, order)
         if options.estimate:
-            write_estimate(app, survey, bill, requests.model)
+            write_estimate(app, survey, bill, requests.model, Allowance(app).today())
             return
         _refuse_changed(survey, options)
         failures = FailureFile(_failed_path(app, options))
@@ -191,6 +194,8 @@ class _LocalRun:
         self._reasons: Counter[str] = Counter()
         self._lengths = 0
         self._over_budget: str | None = None
+        self._allowance = Allowance(app)
+        self._handed_out = 0
         self._lost = DiskIndex()
         self._shown = 0
 
@@ -206,8 +211,7 @@ class _LocalRun:
             try:
                 if self._survey.to_send:
                     self._answers.start()
-                    runner = self._runner()
-                    self._work(runner, signals)
+                    runner = self._work_for_days(signals)
             finally:
                 self._progress.clear()
                 self._close()
@@ -235,7 +239,7 @@ class _LocalRun:
         folder = folder_of_key(app.paths.state_dir, app.key().reveal()) if shares else None
         return Runner(
             send,
-            Slots(folder, start=self._options.jobs, now=app.now),
+            Slots(folder, start=self._options.jobs, now=app.now, pace=self._pace(folder)),
             Manners(
                 jobs=min(self._options.jobs, self._survey.to_send),
                 retry=RetryPolicy(max_retries=app.settings.max_retries.value),
@@ -244,6 +248,46 @@ class _LocalRun:
                 now=app.now,
             ),
         )
+
+    def _pace(self, folder: Path | None) -> Pace | None:
+        """The rate that a router allows; None where it names none."""
+        app, router = self._app, self._app.settings.router
+        if router is None or router.requests_per_minute is None:
+            return None
+        return Pace(folder, router.requests_per_minute, now=app.now, nap=app.sleep)
+
+    def _work_for_days(self, signals: Signals) -> Runner:
+        """Send what is missing; with `--wait` also what the daily budget of a router leaves for the days after.
+
+        Near the end of a budget several passes use it up: what is under way counts with what it may take.
+        """
+        allowance = self._allowance
+        while True:
+            allowance.refused, self._handed_out = None, 0
+            runner = self._runner()
+            self._work(runner, signals)
+            if allowance.refused is None or runner.stopped_by is not None or signals.count:
+                return runner
+            if allowance.has_room():
+                continue
+            if not (self._app.options.wait and allowance.is_worth_waiting):
+                return runner
+            self._wait_for_day(signals)
+            if signals.count:
+                return runner
+
+    def _wait_for_day(self, signals: Signals) -> None:
+        """Sleep until the budget begins anew."""
+        app, budget = self._app, self._allowance.refused
+        assert budget is not None
+        left = budget.resets_at - app.now()
+        self._progress.note(
+            f"glm: the daily budget of profile {budget.profile} is used up ({budget.used:,.0f} of {budget.limit:,} "
+            f"weighted tokens); waiting {duration(left)}"
+        )
+        while (left := budget.resets_at - app.now()) > 0 and not signals.count:
+            # Short naps: a laptop that slept must not oversleep, and Ctrl-C is heard.
+            app.sleep(min(left, _NAP_SECONDS))
 
     def _work(self, runner: Runner, signals: Signals) -> None:
         heard = 0
@@ -260,29 +304,35 @@ class _LocalRun:
                     )
             self._progress.tick(runner.under_way)
 
-        for outcomes in runner.run(self._missing(runner), tick=tick):
+        for outcomes in runner.run(self._missing(), tick=tick):
             self._keep(outcomes)
 
-    def _missing(self, runner: Runner) -> Iterator[Item]:
+    def _missing(self) -> Iterator[Item]:
         """The items without an answer, until the budget is used up."""
         for item in self._source:
             request = self._requests.request_for(item)
             if self._answers.request_of(item.id) == number_of(self._requests.digest(request)):
                 continue
-            if self._is_over_budget(request, under_way=runner.under_way):
+            if self._lost.get(key_of(item.id)) is not None:
+                continue  # on an earlier day of this run
+            if self._is_over_budget(request):
                 return
+            self._handed_out += 1
             yield item
 
-    def _is_over_budget(self, request: ChatRequest, *, under_way: int) -> bool:
-        """Whether this request, with those that are under way, could use up more than is allowed."""
-        bill, count = self._bill, under_way + 1
+    def _is_over_budget(self, request: ChatRequest) -> bool:
+        """Whether this request, with those that have no answer yet, could use up more than is allowed."""
+        bill, count = self._bill, self._handed_out + 1
         prompt, completion = prompt_tokens(request), self._bill.expected_completion()
         cost = bill.price(request.model, prompt=prompt, completion=completion) or 0.0
         self._over_budget = self._options.budget.exceeded(bill, count * (prompt + completion), count * cost)
-        return self._over_budget is not None
+        if self._over_budget is not None:
+            return True
+        return not self._allowance.permits(request, bill, under_way=self._handed_out)
 
     def _keep(self, outcomes: list[Outcome]) -> None:
         """Write what came: one write and one fsync for all that came together."""
+        self._handed_out -= len(outcomes)
         lines = []
         for outcome in outcomes:
             if outcome.answer is not None:
@@ -292,7 +342,7 @@ class _LocalRun:
             self._answers.append(lines)
         for outcome in outcomes:
             if outcome.answer is not None:
-                self._count(outcome.answer)
+                self._count(outcome.item, outcome.answer)
             elif outcome.error is not None:
                 self._fail(outcome, outcome.error)
         self._progress.done += len(lines)
@@ -300,11 +350,12 @@ class _LocalRun:
             self._write(b"".join(line.data for line in lines))
         self._show()
 
-    def _count(self, answer: Answer) -> None:
+    def _count(self, item: Item, answer: Answer) -> None:
+        asked = self._requests.request_for(item).model
         model = answer.model or self._requests.model
-        self._bill.add(model, answer.usage)
+        self._allowance.add(self._bill.add(model, answer.usage, asked=asked))
         self._lengths += answer.finish_reason == "length"
-        record_usage(self._app, command="batch", model=model, usage=answer.usage)
+        record_usage(self._app, command="batch", model=model, usage=answer.usage, asked=asked)
 
     def _fail(self, outcome: Outcome, error: GlmError) -> None:
         reason = (error.code if isinstance(error, ServiceError) else None) or error.kind
@@ -361,6 +412,7 @@ class _LocalRun:
             "completion_tokens": bill.completion_tokens,
             "cost_usd": bill.cost_usd,
             "credits": bill.credits,
+            "weighted_tokens": bill.weighted,
             "seconds": round(seconds, 3),
             "output": self._options.output,
             "failures": str(failed.path) if failed.count and failed.path else None,
@@ -387,6 +439,8 @@ class _LocalRun:
                 f"stopped at {self._over_budget}: {done:,} of {total:,} are answered, {self._bill.told()}",
                 hint=f"raise the limit and {again}",
             )
+        if self._allowance.refused is not None:
+            raise self._allowance.error(f"{done:,} of {total:,} are answered, {self._bill.told()}", again)
         if 100 * self._failures.count / total > self._options.fail_above:
             raise self._failed()
 

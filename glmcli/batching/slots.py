@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Condition, Lock
 
+from glmcli.batching.pace import Pace
 from glmcli.config.files import FILE_MODE, make_private_folder, try_lock
 
 #: What is remembered of a key's limit is forgotten after so long without a request.
@@ -94,13 +95,17 @@ class Slot:
 class Slots:
     """The slots of one key; `folder` None keeps them within this process.
 
-    `start` is the limit of a key that nothing is known about.
+    `start` is the limit of a key that nothing is known about, `pace` what a
+    router says about the rate.
     """
 
-    def __init__(self, folder: Path | None, *, start: int, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, folder: Path | None, *, start: int, now: Callable[[], float] = time.time, pace: Pace | None = None
+    ) -> None:
         self._folder = folder
         self._start = start
         self._now = now
+        self._pace = pace
         self._held: set[int] = set()
         self._turn = Lock()
         self._freed = Condition()
@@ -139,7 +144,7 @@ class Slots:
                 limit = self._read()
                 slot = self._free_slot(limit, waited=waited)
                 if slot is not None:
-                    return slot
+                    return self._in_time(slot, stopped)
                 waited = True
                 with self._freed:
                     self._freed.wait(_PAUSE_SECONDS)
@@ -147,6 +152,13 @@ class Slots:
         finally:
             if turnstile is not None:
                 os.close(turnstile)
+
+    def _in_time(self, slot: Slot, stopped: Callable[[], bool]) -> Slot | None:
+        """The slot once the rate allows a request, still at the turnstile; None when `stopped` says so."""
+        if self._pace is None or self._pace.wait(stopped):
+            return slot
+        self.give_back(slot, complained=False, answered=False)
+        return None
 
     def _stand_at_turnstile(self, stopped: Callable[[], bool]) -> int | None:
         if self._folder is None:

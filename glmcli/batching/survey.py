@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from glmcli.batching.answers import AnswerFile
 from glmcli.batching.bill import Bill, prompt_tokens
 from glmcli.batching.index import DiskIndex, Entry, Order, key_of, number_of
 from glmcli.batching.items import Input, Item
+from glmcli.batching.progress import duration
 from glmcli.batching.requests import Requests, check_id
 from glmcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from glmcli.budgets import DayBudget
     from glmcli.context import AppContext
 
 
 @dataclass(slots=True)
 class Survey:
-    """What the input holds. `todo` were never answered, `changed` were answered to another request."""
+    """What the input holds. `todo` were never answered, `changed` were answered to another request.
+
+    `weights` sums what a token of each request counts for the router: of one answer token per request.
+    """
 
     total: int = 0
     todo: int = 0
@@ -27,6 +32,8 @@ class Survey:
     prompt_tokens: int = 0
     cost_in: float | None = None
     at_most_out: int | None = 0
+    weighted_in: float = 0.0
+    weights: float = 0.0
 
     @property
     def to_send(self) -> int:
@@ -65,6 +72,9 @@ def _count(survey: Survey, item: Item, requests: Requests, answers: AnswerFile, 
         survey.first_changed = survey.first_changed or item.id
     tokens = prompt_tokens(request)
     survey.prompt_tokens += tokens
+    weight = bill.weight_of(request.model)
+    survey.weights += weight
+    survey.weighted_in += weight * tokens
     cost = bill.price(request.model, prompt=tokens, completion=0)
     if cost is not None:
         survey.cost_in = (survey.cost_in or 0.0) + cost
@@ -73,7 +83,7 @@ def _count(survey: Survey, item: Item, requests: Requests, answers: AnswerFile, 
     survey.at_most_out = survey.at_most_out + limit if can_add else None  # type: ignore[operator]  # both are numbers
 
 
-def write_estimate(app: AppContext, survey: Survey, bill: Bill, model: str) -> None:
+def write_estimate(app: AppContext, survey: Survey, bill: Bill, model: str, budget: DayBudget | None) -> None:
     """What the rest is going to use; standard output, because it is what was asked for."""
     from glmcli.api.catalog import PRICES_AS_OF
 
@@ -92,8 +102,9 @@ def write_estimate(app: AppContext, survey: Survey, bill: Bill, model: str) -> N
     }
     if survey.at_most_out is not None:
         value["cost_usd_at_most"] = bill.price(model, prompt=survey.prompt_tokens, completion=survey.at_most_out)
+    router = RouterEstimate.of(app, survey, each, budget)
     if app.options.json:
-        app.streams.write_json(value)
+        app.streams.write_json({**value, "router": router and router.to_json()})
         return
     assumed = "as the answers so far" if bill.answers else "assumed"
     most = f", at most {survey.at_most_out:,}" if survey.at_most_out is not None else ""
@@ -103,8 +114,62 @@ def write_estimate(app: AppContext, survey: Survey, bill: Bill, model: str) -> N
         f"tokens in   about {survey.prompt_tokens:,}",
         f"tokens out  about {out:,} ({each:,} each, {assumed}){most}",
         f"cost        {_cost_told(value)}",
+        *(router.lines() if router else ()),
     ]
     app.streams.write("".join(f"{line}\n" for line in lines))
+
+
+class RouterEstimate(NamedTuple):
+    """What the rest is going to take of a router. `weighted` None where it weighs nothing."""
+
+    weighted: float | None
+    budget: DayBudget | None
+    per_minute: int | None
+    seconds_at_least: float
+
+    @classmethod
+    def of(cls, app: AppContext, survey: Survey, each: int, budget: DayBudget | None) -> RouterEstimate | None:
+        """The estimate, with answers of `each` tokens; None for a profile without a router's rules."""
+        router = app.settings.router
+        if router is None:
+            return None
+        from glmcli.batching.pace import WINDOW_SECONDS
+
+        weighted = survey.weighted_in + survey.weights * each if router.is_counted else None
+        per_minute = router.requests_per_minute
+        pauses = (survey.to_send - 1) // per_minute if per_minute and survey.to_send else 0
+        return cls(weighted, budget, per_minute, pauses * WINDOW_SECONDS)
+
+    def lines(self) -> list[str]:
+        """For people."""
+        lines = []
+        if self.weighted is not None:
+            lines.append(f"weighted    about {self.weighted:,.0f} tokens{self._against_budget()}")
+        if self.per_minute is not None:
+            wait = f": at least {duration(self.seconds_at_least)}" if self.seconds_at_least else ""
+            lines.append(f"rate        {self.per_minute:,} requests a minute{wait}")
+        return lines
+
+    def _against_budget(self) -> str:
+        budget = self.budget
+        if budget is None:
+            return ""
+        left = f"{budget.left:,.0f} of the daily {budget.limit:,} are left today"
+        return f"; {left}" if self._fits else f"; only {left}, so that it stops there"
+
+    @property
+    def _fits(self) -> bool:
+        return self.budget is None or self.weighted is None or self.weighted <= self.budget.left
+
+    def to_json(self) -> dict[str, object]:
+        """`router` of `glm batch run --estimate --json`."""
+        return {
+            "weighted_tokens": None if self.weighted is None else round(self.weighted, 3),
+            "budget": self.budget and self.budget.to_json(),
+            "fits_today": self._fits,
+            "requests_per_minute": self.per_minute,
+            "seconds_at_least": self.seconds_at_least,
+        }
 
 
 def _cost_told(value: dict[str, object]) -> str:
