@@ -273,6 +273,23 @@ def check_key(key: Secret | GlmError, settings: Settings, app: AppContext) -> It
         yield Check(KEY, "form", Level.NOTE, doubt)
     if settings.key_reference == "keyring" and settings.keyring_backend:
         yield Check(KEY, "keyring", Level.OK, settings.keyring_backend)
+    if settings.key_reference is None or key.source.endswith(f"profile {settings.profile.value}"):
+        yield from _end_of_key(settings, app)
+
+
+def _end_of_key(settings: Settings, app: AppContext) -> Iterator[Check]:
+    """How long a router's key is good for, as the profile says."""
+    left = settings.router.days_left(app.now()) if settings.router is not None else None
+    if settings.router is None or left is None:
+        return
+    from glmcli.config.routers import NOTE_DAYS
+
+    level, name = Level.OK, "doctor.key_ends"
+    if left < NOTE_DAYS:
+        level, name = (Level.BAD, "doctor.key_ended") if left <= 0 else (Level.NOTE, "doctor.key_ends_soon")
+    message = text(name, app.language, end=settings.router.key_expires, days=max(0, int(left)))
+    renew = f"glm profile login {settings.profile.value} --expires 90d"
+    yield Check(KEY, "expires", level, message, None if level is Level.OK else renew)
 
 
 # -- network ---------------------------------------------------------------------

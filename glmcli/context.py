@@ -68,6 +68,8 @@ class AppContext:
         self.diagnosed: dict[tuple[str | None, ...], Evidence] = {}
         #: The provider that takes the place of the one in the settings (`switched`).
         self._stand_in: Provider | None = None
+        #: Whether nobody needs to hear any more that a router's key is about to end.
+        self.key_end_is_told = False
         self.now: Callable[[], float] = time.time
         self.sleep: Callable[[float], None] = time.sleep
 
@@ -246,6 +248,20 @@ class AppContext:
     def _before(self, target: Target, call: Call) -> None:
         self.last_call = call
         self._tell_billing(target, call)
+        if not self.key_end_is_told and "settings" in self.__dict__ and self.settings.router is not None:
+            self._tell_key_end()
+
+    def _tell_key_end(self) -> None:
+        """Say once that the key of a router ends within days, or did."""
+        from glmcli.config.routers import CALL_DAYS
+
+        self.key_end_is_told = True
+        router, profile = self.settings.router, self.settings.profile.value
+        left = router.days_left(self.now()) if router is not None else None
+        if router is None or left is None or left > CALL_DAYS or self.options.key_env or self.options.key_stdin:
+            return
+        ends = f"ends on {router.key_expires}" if left > 0 else f"ended on {router.key_expires}"
+        self.streams.note(f"glm: the key of profile {profile} {ends}; a new one: glm profile login {profile}")
 
     def _tell_billing(self, target: Target, call: Call) -> None:
         """Say once per profile that a call of a plan's key is paid from the balance."""

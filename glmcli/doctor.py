@@ -99,6 +99,7 @@ class Report:
 
 def examine(app: AppContext, scope: Scope) -> Report:
     """Look at everything, also where a part of it is broken."""
+    app.key_end_is_told = True  # among the checks
     config, settings, failure = _set_up(app)
     key = _key(app, settings) if settings else None
     checks = [*_problem(failure), *_checks(app, config, settings, key)]

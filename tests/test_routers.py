@@ -21,7 +21,8 @@ from glmcli.history.schema import MIGRATIONS
 from tests.harness import Glm, ScriptedServer
 
 PATH = Path("config.toml")
-HEAD = '[profiles.router]\nprovider = "custom"\nbase_url = "https://r.example/v1"\n'
+OWN = "https://r.example/"
+HEAD = f'[profiles.router]\nprovider = "custom"\nbase_url = "{OWN}v1"\n'
 
 
 def read(text: str) -> Config:
@@ -356,3 +357,69 @@ def test_a_ledger_of_an_older_glm_gains_the_column(glm: Glm, budgeted: Path) -> 
     record(budgeted, 30)
     total = glm("usage", "--local", "--json").json["local"]["total"]
     assert (total["prompt_tokens"], total["weighted_tokens"]) == (13, 30)
+
+
+# -- the end of a key --------------------------------------------------------------------
+
+
+def in_days(days: float) -> str:
+    """A moment so many days from now, as TOML writes it."""
+    return (datetime.now(UTC) + timedelta(days=days)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "words"),
+    [
+        pytest.param(89.5, "ok", "(89 days left)", id="long"),
+        pytest.param(13.5, "note", "(13 days left): get a new one in time", id="soon"),
+        pytest.param(0.5, "note", "(0 days left)", id="today"),
+        pytest.param(-0.5, "bad", "ended on", id="over"),
+    ],
+)
+def test_doctor_knows_when_the_key_ends(
+    glm: Glm, server: ScriptedServer, profile: Path, days: float, level: str, words: str
+) -> None:
+    """Two weeks before it is a note with the command for a new key, behind it a fault."""
+    profile.write_text(
+        f'{HEAD}key = "env:ROUTER_KEY"\nkey_expires = {in_days(days)}\n'.replace(OWN, f"{server.address}/")
+    )
+    result = glm("doctor", "--json", env={"ROUTER_KEY": server.keys["router"]})
+    check = next(check for check in result.json["checks"] if check["name"] == "expires")
+    assert (check["level"], words in check["message"]) == (level, True)
+    assert check["command"] == (None if level == "ok" else "glm profile login router --expires 90d")
+    assert "the key of profile" not in result.stderr
+
+
+def test_doctor_says_nothing_about_a_key_from_elsewhere(glm: Glm, server: ScriptedServer, profile: Path) -> None:
+    """The profile's date is that of the profile's key, and `--key-env` names another one."""
+    profile.write_text(
+        f'{HEAD}key = "env:ROUTER_KEY"\nkey_expires = {in_days(-1)}\n'.replace(OWN, f"{server.address}/")
+    )
+    env = {"OTHER": "k", "ROUTER_KEY": "l"}
+    checks = glm("doctor", "--key-env", "OTHER", "--json", env=env).json["checks"]
+    assert "expires" not in [check["name"] for check in checks]
+
+
+@pytest.mark.parametrize(
+    ("days", "flags", "told"),
+    [
+        pytest.param(8, (), None, id="more than a week"),
+        pytest.param(6, (), "ends on", id="a week"),
+        pytest.param(-1, (), "ended on", id="over"),
+        pytest.param(-1, ("--key-env", "OTHER"), None, id="another key"),
+        pytest.param(-1, ("-q",), None, id="quiet"),
+    ],
+)
+def test_a_question_says_it_in_the_last_week(
+    glm: Glm, server: ScriptedServer, profile: Path, days: float, flags: tuple[str, ...], told: str | None
+) -> None:
+    """One line on stderr, whatever the number of requests; the answer is as ever."""
+    text = f'{HEAD}key = "env:ROUTER_KEY"\nmodel = "glm-4.5-air"\nkey_expires = {in_days(days)}\n'
+    profile.write_text(text.replace(OWN, f"{server.address}/router/"))
+    key = server.keys["router"]
+    result = glm("chat", "echo: hi", *flags, env={"ROUTER_KEY": key, "OTHER": key})
+    assert (result.exit_code, result.stdout) == (0, "hi\n")
+    assert result.stderr.count("the key of profile router") == (told is not None)
+    if told:
+        assert f"the key of profile router {told}" in result.stderr
+        assert "a new one: glm profile login router" in result.stderr
