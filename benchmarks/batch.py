@@ -1,12 +1,14 @@
 """Ten thousand prompts through faults and kills, and how near a batch comes to the limit of the service.
 
-    python benchmarks/batch.py [--prompts 10000] [--kills 10]
+    python benchmarks/batch.py [limit] [faults] [memory] [--prompts 10000] [--kills 10]
 
-1. Throughput: a sandbox that allows so many requests in flight and takes 50 ms for each. The floor of the same
-   run is a bare client of the standard library with exactly as many threads.
-2. Faults and kills: each kind of fault for 5 % of the requests, `kill -9` at even distances. Every id must be in
-   the output once, in order, with its own answer, and nothing that was on the disk may ever be asked for again.
-3. Memory: the peak of that run against the peak of one with a hundredth of the prompts.
+limit   A sandbox that allows so many requests in flight and takes 50 ms for each cannot answer more than N / 50 ms.
+        All prompts, from the start of the process to its end, against that number and against a bare client of the
+        standard library with exactly as many threads.
+faults  Each kind of fault for 5 % of the requests; ended at even distances by Ctrl-C's kind of signal, then anew by
+        `kill -9`. Every id must be in the output once, in order, with its own answer, and nothing that was on the
+        disk may ever be asked for again. The sandbox counts the whole answers that it gave to each prompt.
+memory  The peak of a tenth of the prompts, of all, and of twice as many.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import http.client
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +40,7 @@ SHARE = 0.05
 IN_FLIGHT = 8
 WORK_SECONDS = 0.05
 SAMPLE = 1200
+PARTS = ("limit", "faults", "memory")
 RUN = (sys.executable, "-m", "glmcli", "batch", "run", "in.jsonl", "-o", "out.jsonl", "-q")
 
 
@@ -63,13 +67,19 @@ class Unreliable(Sandbox):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", default=PARTS)
     parser.add_argument("--prompts", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=10)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        measure_throughput()
-        measure_faults(options.prompts, options.kills)
+        if "limit" in options.parts:
+            measure_limit(options.prompts)
+        if "faults" in options.parts:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                measure_faults(options.prompts, options.kills, number)
+        if "memory" in options.parts:
+            measure_memory(options.prompts)
 
 
 def ask(count: int) -> list[str]:
@@ -92,23 +102,23 @@ def environment(server: Server, key: str) -> dict[str, str]:
     }
 
 
-def measure_throughput() -> None:
+def measure_limit(count: int) -> None:
     sandbox = Sandbox(in_flight=IN_FLIGHT, work_seconds=WORK_SECONDS)
-    names = ask(SAMPLE)
-    print(f"{SAMPLE} prompts, {IN_FLIGHT} in flight allowed, {WORK_SECONDS * 1000:.0f} ms each")
-    print(f"  by arithmetic           {IN_FLIGHT / WORK_SECONDS:7.1f}/s")
+    limit = IN_FLIGHT / WORK_SECONDS
+    print(f"{count} prompts, {IN_FLIGHT} in flight allowed, {WORK_SECONDS * 1000:.0f} ms each")
+    print(f"  the sandbox's own limit {limit:7.1f}/s")
     with Server(sandbox) as server:
-        floor = SAMPLE / timed_floor(server.address, sandbox.keys["zai"], names)
-        print(f"  bare client             {floor:7.1f}/s")
+        floor = SAMPLE / timed_floor(server.address, sandbox.keys["zai"], ask(SAMPLE))
+        print(
+            f"  bare client             {floor:7.1f}/s  ({floor / limit:.0%} of the limit; {SAMPLE} prompts)",
+            flush=True,
+        )
         for jobs in (IN_FLIGHT, 4 * IN_FLIGHT):
-            ask(SAMPLE)
+            ask(count)
             started = time.perf_counter()
             subprocess.run([*RUN, "-j", str(jobs)], env=environment(server, sandbox.keys["zai"]), check=True)
-            rate = SAMPLE / (time.perf_counter() - started)
-            print(
-                f"  glm batch run --jobs {jobs:<2} {rate:7.1f}/s"
-                f"  ({rate / floor:.0%} of the bare client, start included)"
-            )
+            rate = count / (time.perf_counter() - started)
+            print(f"  glm batch run --jobs {jobs:<2} {rate:7.1f}/s  ({rate / limit:.0%} of the limit)", flush=True)
 
 
 def timed_floor(address: str, key: str, names: list[str]) -> float:
@@ -130,42 +140,55 @@ def timed_floor(address: str, key: str, names: list[str]) -> float:
     return time.perf_counter() - started
 
 
-def measure_faults(count: int, kills: int) -> None:
+def measure_faults(count: int, kills: int, number: signal.Signals) -> None:
     sandbox = Unreliable()
     with Server(sandbox) as server:
         environ = environment(server, sandbox.keys["zai"])
-        small = run_to_the_end(ask(count // 100), environ)
         names = ask(count)
-        sandbox.paid.clear()
         started = time.perf_counter()
-        kept: set[str] = set()
         on_disk: Counter[str] = Counter()
-        for number in range(1, kills + 1):
-            run_until(number * count // (kills + 1), environ)
+        for kill in range(1, kills + 1):
+            run_until(kill * count // (kills + 1), environ, number)
             time.sleep(0.3)  # the server answers what it has still read
             kept = ids_on_disk()
-            again = [name for name in kept if sandbox.paid[name] > on_disk.get(name, sandbox.paid[name])]
-            assert not again, f"paid again although on the disk: {again[:5]}"
+            check_none_again(sandbox, on_disk)
             on_disk = Counter({name: sandbox.paid[name] for name in kept})
-        peak = run_to_the_end(names, environ)
+        run_to_the_end(names, environ)
         seconds = time.perf_counter() - started
-        assert not [name for name in kept if sandbox.paid[name] > on_disk[name]]
+        check_none_again(sandbox, on_disk)
     twice = sum(times - 1 for times in sandbox.paid.values())
     share = SHARE * len(FAULTS)
-    print(f"\n{count} prompts, {share:.0%} of the requests with one of {len(FAULTS)} faults, {kills} times kill -9")
-    print(f"  in the output            {len(names)}, each once and in order")
+    print(
+        f"\n{count} prompts, {share:.0%} of the requests with one of {len(FAULTS)} faults, {kills} times {number.name}"
+    )
+    print(f"  in the output            {len(names)}, each once, in order, with its own answer")
     print("  asked again, on the disk 0")
-    print(f"  asked again, on the wire {twice} (their answers were on the way when the process died)")
-    print(f"  seconds                  {seconds:.0f}")
-    print(f"  memory                   {peak / 2**20:.1f} MiB; {small / 2**20:.1f} MiB for {count // 100} prompts")
+    print(f"  paid twice               {twice} (whole answers beyond the first, by the sandbox)")
+    print(f"  seconds                  {seconds:.0f}", flush=True)
+    assert number is signal.SIGKILL or not twice
 
 
-def run_until(lines: int, environ: Mapping[str, str]) -> None:
-    """Run until so many answers are on the disk, then kill."""
-    process = subprocess.Popen([*RUN, "-j", "32", "--max-retries", "5"], env=dict(environ))
+def check_none_again(sandbox: Unreliable, on_disk: Mapping[str, int]) -> None:
+    """Nothing that was on the disk before may have been paid since."""
+    again = [name for name, times in on_disk.items() if sandbox.paid[name] > times]
+    assert not again, f"paid again although on the disk: {again[:5]}"
+
+
+def measure_memory(count: int) -> None:
+    sandbox = Sandbox()
+    print("\nPeak of memory, --jobs 32")
+    with Server(sandbox) as server:
+        for prompts in (count // 10, count, 2 * count):
+            peak = run_to_the_end(ask(prompts), environment(server, sandbox.keys["zai"]))
+            print(f"  {prompts:6} prompts {peak / 2**20:8.1f} MiB", flush=True)
+
+
+def run_until(lines: int, environ: Mapping[str, str], number: signal.Signals) -> None:
+    """Run until so many answers are on the disk, then send the signal."""
+    process = subprocess.Popen([*RUN, "-j", "32", "--max-retries", "5"], env=dict(environ), stderr=subprocess.DEVNULL)
     while process.poll() is None and count_lines() < lines:
-        time.sleep(0.01)
-    process.kill()
+        time.sleep(0.02)
+    process.send_signal(number)
     process.wait()
 
 
