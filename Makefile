@@ -1,12 +1,13 @@
 # Needs a Python of 3.11 or later, and nothing else: everything goes into $(VENV).
 VENV ?= .venv
 WORKERS ?= auto
+FUZZ ?= all
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 GENERATORS = $(wildcard scripts/docs*.py)
 export PYTHON
 
-.PHONY: help demo test check format format-check lint types docs docs-check bench build clean
+.PHONY: help demo test fuzz check format format-check lint types docs docs-check bench build clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -17,6 +18,9 @@ demo: $(VENV)/.installed ## Stream an answer from the embedded sandbox; no key, 
 
 test: $(VENV)/.test ## Run the tests.
 	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+fuzz: $(VENV)/.test $(VENV)/.fuzz ## Fuzz parsers and renderers; FUZZ="sse faults --minutes 10".
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 check: format-check lint types test docs-check ## Everything that CI runs.
 
@@ -62,6 +66,6 @@ $(VENV)/.installed: $(VENV)/.pip pyproject.toml
 	$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.installed
+$(VENV)/.test $(VENV)/.lint $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.installed
 	$(PIP) --group $*
 	@touch $@
