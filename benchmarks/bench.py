@@ -11,7 +11,6 @@ of its own; every client starts in a clean environment. `--write` takes the tabl
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -35,6 +34,7 @@ SUITES: dict[str, Callable[[Bench, Plan], Outcome]] = {
     "rendered": rendered.rendered,
     "instructions": rendered.instructions,
 }
+ROUNDS = 9
 TOKENS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000)
 
 
@@ -49,8 +49,8 @@ def main() -> None:
         home = given.peers_in or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="glm-peers-")))
         installed = {name: peers.install(f"{name}=={number}", home) for name, number in versions.items()}
         plan = Plan(given.rounds, max(2, given.rounds // 3), TOKENS[: 3 if given.quick else None], installed)
-        parts["machine"] = report.machine(sys.argv[1:], versions)
-        print(f"{parts['machine']}\n\n{given.rounds} rounds, {plan.few} of long runs.", flush=True)
+        machine = report.machine(_command(given), versions)
+        print(f"{machine}\n\n{given.rounds} rounds, {plan.few} of long runs.", flush=True)
         for name in given.suite.split(","):
             started = time.monotonic()
             try:
@@ -67,7 +67,8 @@ def main() -> None:
             print(f"\n({time.monotonic() - started:.0f} s)", flush=True)
     print(f"\n### goals\n\n{report.goals(figures)}\n\nAll in {(time.monotonic() - begun) / 60:.1f} minutes.")
     if given.write:
-        _write(parts, figures)
+        whole = set(given.suite.split(",")) == SUITES.keys() and not failed
+        _write({**parts, "machine": machine} if whole else parts, figures)
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
 
@@ -87,14 +88,26 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few rounds and short answers, to see that all is well")
     parser.add_argument("--peers", default="", help=f"of {', '.join(peers.VERSIONS)}, perhaps llm==0.37")
     parser.add_argument("--peers-in", type=Path, help="keep their environments here instead of throwing them away")
-    parser.add_argument("--write", action="store_true", help="take what was measured into docs/performance.md")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="take what was measured into docs/performance.md; machine and command only when every suite was run",
+    )
     given = parser.parse_args()
     if unknown := set(given.suite.split(",")) - SUITES.keys():
         parser.error(f"no such suite: {', '.join(sorted(unknown))}")
     if given.quick and given.write:
         parser.error("figures of --quick are not for the page")
-    given.rounds = given.rounds or (3 if given.quick else 9)
+    given.rounds = given.rounds or (3 if given.quick else ROUNDS)
     return given
+
+
+def _command(given: argparse.Namespace) -> list[str]:
+    """The options that matter for the figures."""
+    words = ["--suite", given.suite] if given.suite != ",".join(SUITES) else []
+    words += ["--rounds", str(given.rounds)] if given.rounds != ROUNDS and not given.quick else []
+    words += ["--quick"] if given.quick else []
+    return words + (["--peers", given.peers] if given.peers else [])
 
 
 def _named(word: str) -> tuple[str, str]:
