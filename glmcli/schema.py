@@ -35,7 +35,7 @@ def load_schema(path: Path) -> dict[str, Any]:
         schema = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"schema {path} cannot be read: {error.strerror or error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"schema {path} is not JSON: {error}") from None
     if not isinstance(schema, dict):
         raise UsageError(f"schema {path} must be a JSON object")
@@ -60,7 +60,7 @@ def violations(schema: dict[str, Any], text: str) -> list[str]:
 
     try:
         value = json.loads(without_fence(text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return [f"it is not JSON: {error}"]
     found = sorted(validator_for(schema)(schema).iter_errors(value), key=lambda error: list(map(str, error.path)))
     return [f"{'.'.join(map(str, error.path)) or 'the document'}: {error.message}" for error in found]

@@ -73,7 +73,7 @@ def _of_lines(app: AppContext, name: str, content: str, field: str | None) -> It
 def _from_json(line: str, field: str, where: str) -> Item:
     try:
         source = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{where} is not JSON: {error}") from None
     if not isinstance(source, dict):
         raise UsageError(f"{where} is no JSON object")

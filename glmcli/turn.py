@@ -172,7 +172,7 @@ def tell_calls(app: AppContext, answer: Answer) -> None:
     for call in answer.tool_calls:
         try:
             arguments = json.loads(call.arguments or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             arguments = call.arguments
         app.streams.write_line(
             json.dumps({"id": call.id, "name": call.name, "arguments": arguments}, ensure_ascii=False)

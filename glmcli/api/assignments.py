@@ -27,7 +27,7 @@ def parse_assignments(pairs: Iterable[str], *, flag: str = "--set") -> dict[str,
             )
         try:
             value: object = json.loads(written)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = written
         _put(fields, key.strip().split("."), value, f"{flag} {pair!r}")
     return fields

@@ -93,7 +93,7 @@ _CUSTOM_ID = re.compile(r"(\d{8,})-([0-9a-f]{16})-(.*)", re.DOTALL)
 def _object(data: bytes) -> Mapping[str, Any]:
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -197,7 +197,7 @@ def _conversation(app: AppContext, options: TokenizeOptions, files: Sequence[str
     file = str(options.messages)
     try:
         value: object = json.loads(_read_file(app, file))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{_shown(file)} is not JSON: {error}") from None
     tools = _tools(app, options)
     if isinstance(value, dict):

@@ -29,7 +29,7 @@ def read_transcript(path: Path) -> Transcript:
         value = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path.name} is not JSON: {error}") from None
     document = _document(value)
     found = mappings(document, "messages")

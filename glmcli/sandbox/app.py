@@ -114,7 +114,7 @@ class Recorded:
         """The body as JSON, or None."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 

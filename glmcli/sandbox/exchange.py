@@ -173,7 +173,7 @@ class Request:
         """The body as JSON of any kind, or None."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def multipart(self) -> dict[str, list[Part]]:

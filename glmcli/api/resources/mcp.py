@@ -231,7 +231,7 @@ def _events(reply: OpenReply) -> Iterator[str]:
 def _parsed(data: str | bytes) -> object:
     try:
         value: object = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value
 

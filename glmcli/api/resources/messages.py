@@ -194,7 +194,7 @@ def _object(arguments: object) -> object:
         return arguments
     try:
         return json.loads(arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"arguments": arguments}
 
 
