@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from glmcli.api.endpoints import Provider, Target
     from glmcli.config.model import Config, DirectoryFile, Settings
     from glmcli.config.paths import Paths
+    from glmcli.config.routers import Router
     from glmcli.diagnosis import Evidence
     from glmcli.history import History
     from glmcli.interrupts import Interrupts
@@ -29,12 +31,16 @@ _NO_KEY = Secret("", "nowhere")
 
 
 class Manner(Value):
-    """How a client behaves: its patience, and the form of the key (`api.auth`)."""
+    """How a client behaves: its patience, and the form of the key (`api.auth`).
+
+    `is_paced` says that its requests wait for their time by themselves (`pace`).
+    """
 
     timeout_seconds: float
     max_retries: int
     auth: str = "bearer"
     wait_for_reset: bool = False
+    is_paced: bool = False
 
     @classmethod
     def of(cls, settings: Settings, *, wait_for_reset: bool = False) -> Manner:
@@ -225,7 +231,7 @@ class AppContext:
             tell=self.streams.complain,
             note=self.streams.note,
             verbosity=self.options.verbose,
-            before=lambda call: self._before(target, call),
+            before=lambda call: self._before(target, call, key, is_paced=manner.is_paced),
             hide=lambda: (key or self._key or _NO_KEY).reveal(),
         )
         client = Client(
@@ -245,21 +251,33 @@ class AppContext:
         self._clients.append(client)
         return client
 
-    def _before(self, target: Target, call: Call) -> None:
+    def _before(self, target: Target, call: Call, key: Secret | None, *, is_paced: bool) -> None:
         self.last_call = call
         self._tell_billing(target, call)
-        if not self.key_end_is_told and "settings" in self.__dict__ and self.settings.router is not None:
-            self._tell_key_end()
+        router = self.settings.router if "settings" in self.__dict__ else None
+        if router is None or self.options.dry_run:
+            return
+        self._tell_key_end(router)
+        if router.requests_per_minute is not None and not is_paced:
+            self._count_request(router.requests_per_minute, key or self.key())
 
-    def _tell_key_end(self) -> None:
+    def _count_request(self, per_minute: int, key: Secret) -> None:
+        """Let the batches that share the key know of a request; a disk that is full does not stop it."""
+        from glmcli.errors import ConfigError
+        from glmcli.pace import Pace, folder_of_key
+
+        with suppress(OSError, ConfigError):
+            Pace(folder_of_key(self.paths.state_dir, key.reveal()), per_minute, now=self.now).count()
+
+    def _tell_key_end(self, router: Router) -> None:
         """Say once that the key of a router ends within days, or did."""
         from glmcli.config.routers import CALL_DAYS
 
+        left = None if self.key_end_is_told else router.days_left(self.now())
         self.key_end_is_told = True
-        router, profile = self.settings.router, self.settings.profile.value
-        left = router.days_left(self.now()) if router is not None else None
-        if router is None or left is None or left > CALL_DAYS or self.options.key_env or self.options.key_stdin:
+        if left is None or left > CALL_DAYS or self.options.key_env or self.options.key_stdin:
             return
+        profile = self.settings.profile.value
         ends = f"ends on {router.key_expires}" if left > 0 else f"ended on {router.key_expires}"
         self.streams.note(f"glm: the key of profile {profile} {ends}; a new one: glm profile login {profile}")
 

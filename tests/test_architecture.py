@@ -65,6 +65,7 @@ LAYERS: tuple[tuple[str, frozenset[str]], ...] = (
                 "history",
                 "integrations",
                 "interrupts",
+                "pace",
                 "prompter",
                 "pump",
                 "render",

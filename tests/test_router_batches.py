@@ -16,10 +16,10 @@ import pytest
 
 from glmcli.asking import ChatOptions
 from glmcli.batching.local import RunOptions, run_batch
-from glmcli.batching.pace import WINDOW_SECONDS
 from glmcli.config.model import GlobalOptions
 from glmcli.context import AppContext
 from glmcli.errors import ExitCode, GlmError
+from glmcli.pace import WINDOW_SECONDS
 from glmcli.sandbox.app import Sandbox
 from glmcli.streams import Streams
 from tests.harness import Glm, ScriptedServer
@@ -121,6 +121,23 @@ def test_a_batch_keeps_the_rate(
     assert [line["id"] for line in answered()] == names
     assert len(server.requests) == 200
     assert WINDOW_SECONDS <= clock.now() - NOON < 2 * WINDOW_SECONDS
+
+
+def test_questions_take_places_of_the_minute(
+    glm: Glm, server: ScriptedServer, router: Callable[..., None], batch: Callable[..., str], clock: Clock
+) -> None:
+    """What is asked beside a batch with the same key counts, so that the batch is refused nothing."""
+    router("requests_per_minute = 120")
+    clock.time = time.time()
+    for _ in range(3):
+        assert glm("chat", "echo: hi").exit_code == 0
+    clock.time = time.time()
+    ask(118)
+    started = clock.now()
+    told = batch(jobs=1)
+    assert "limits the rate" not in told
+    assert clock.now() - started >= WINDOW_SECONDS - 1
+    assert len(server.requests) == 121
 
 
 # -- the budget ----------------------------------------------------------------------------

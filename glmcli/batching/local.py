@@ -20,16 +20,16 @@ from glmcli.batching.answers import AnswerFile, FailureFile
 from glmcli.batching.bill import Bill, Budget, prompt_tokens
 from glmcli.batching.index import DiskIndex, Entry, Order, key_of, number_of
 from glmcli.batching.items import Input, Item
-from glmcli.batching.pace import Pace
 from glmcli.batching.progress import Progress, duration
 from glmcli.batching.requests import Requests, answer_line, checked, sender
 from glmcli.batching.runner import GRACE_SECONDS, Manners, Outcome, Runner
 from glmcli.batching.signals import Signals
-from glmcli.batching.slots import Slots, folder_of_key
+from glmcli.batching.slots import Slots
 from glmcli.batching.source import open_input
 from glmcli.batching.survey import Survey, surveyed, write_estimate
 from glmcli.config.files import FILE_MODE, make_private_folder, try_lock
 from glmcli.errors import GlmError, Interrupted, ServiceError, UsageError
+from glmcli.pace import Pace, folder_of_key
 
 if TYPE_CHECKING:
     from glmcli.api.resources.chat import ChatRequest

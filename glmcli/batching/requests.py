@@ -72,7 +72,9 @@ def sender(app: AppContext) -> Creates:
     if app.target.provider.name != "sandbox" and not app.options.dry_run:
         app.key()
     settings = app.settings
-    manner = Manner(timeout_seconds=settings.timeout_seconds.value, max_retries=0, auth=settings.auth.value)
+    manner = Manner(
+        timeout_seconds=settings.timeout_seconds.value, max_retries=0, auth=settings.auth.value, is_paced=True
+    )
     client = app.client_for(app.target, manner=manner)
     if app.settings.protocol.value is Dialect.ANTHROPIC:
         from glmcli.api.resources.messages import Messages

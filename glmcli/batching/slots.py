@@ -12,7 +12,6 @@ threads gets no more turns than one with few.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -22,8 +21,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Condition, Lock
 
-from glmcli.batching.pace import Pace
 from glmcli.config.files import FILE_MODE, make_private_folder, try_lock
+from glmcli.pace import Pace
 
 #: What is remembered of a key's limit is forgotten after so long without a request.
 FORGOTTEN_SECONDS = 1800.0
@@ -246,7 +245,7 @@ class Slots:
     def _write(self, limit: Limit) -> None:
         """Replace the number in one step; it is advice, and need not survive a power cut."""
         assert self._folder is not None
-        temporary = self._folder / f"limit.{os.getpid()}"
+        temporary = self._folder / "limit.new"  # ours alone: the caller holds limit.lock
         temporary.write_text(json.dumps(asdict(limit)))
         temporary.replace(self._folder / "limit")
 
@@ -259,9 +258,3 @@ def _is_news(limit: Limit, known: Limit) -> bool:
 def _unlock(descriptor: int) -> None:
     if descriptor != _NO_FILE:
         os.close(descriptor)
-
-
-def folder_of_key(state_dir: Path, key: str) -> Path:
-    """Where the slots of a key stand. The name cannot be turned back: a key holds more than 200 random bits."""
-    digest = hashlib.blake2b(key.encode(), digest_size=12, person=b"glm batch slots").hexdigest()
-    return state_dir / "slots" / digest

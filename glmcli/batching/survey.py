@@ -133,7 +133,7 @@ class RouterEstimate(NamedTuple):
         router = app.settings.router
         if router is None:
             return None
-        from glmcli.batching.pace import WINDOW_SECONDS
+        from glmcli.pace import WINDOW_SECONDS
 
         weighted = survey.weighted_in + survey.weights * each if router.is_counted else None
         per_minute = router.requests_per_minute

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from glmcli.batching.slots import FORGOTTEN_SECONDS, Limit, Slots, folder_of_key
+from glmcli.batching.slots import FORGOTTEN_SECONDS, Limit, Slots
+from glmcli.pace import folder_of_key
 
 
 def never() -> bool:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from glmcli.batching.pace import WINDOW_SECONDS, Pace
 from glmcli.batching.slots import Slots
+from glmcli.pace import WINDOW_SECONDS, Pace
 
 
 class Clock:
@@ -83,10 +83,21 @@ def test_all_that_share_the_folder_share_the_rate(tmp_path: Path) -> None:
     assert most_in(times, 60) == 10
 
 
+def test_what_did_not_wait_is_counted(folder: Path | None) -> None:
+    """A question at the terminal goes at once and takes a place of the minute."""
+    clock = Clock()
+    pace = Pace(folder, 3, now=clock.now, nap=clock.nap)
+    for _ in range(5):
+        pace.count()
+    assert clock.now() == 1_800_000_000
+    pace.wait(never)
+    assert clock.now() >= 1_800_000_000 + WINDOW_SECONDS
+
+
 def test_processes_count_together(tmp_path: Path) -> None:
     """Four processes at once take no more places than there are; nobody counts a place twice."""
     program = (
-        "import pathlib, sys, time; from glmcli.batching.pace import Pace\n"
+        "import pathlib, sys, time; from glmcli.pace import Pace\n"
         "pace = Pace(pathlib.Path(sys.argv[1]), 50); end = time.monotonic() + 1; taken = 0\n"
         "while pace.wait(lambda: time.monotonic() > end): taken += 1\n"
         "print(taken)"

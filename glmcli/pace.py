@@ -19,6 +19,8 @@ from glmcli.config.files import FILE_MODE, make_private_folder, try_lock
 #: Longer than a minute: requests do not arrive as evenly as they leave.
 WINDOW_SECONDS = 61.0
 _NAP_SECONDS = 0.2
+#: So far a clock may be put right between two requests.
+_SKEW_SECONDS = 2.0
 _LOCK_PAUSE_SECONDS = 0.001
 _COUNT, _TIME = struct.Struct("<Q"), struct.Struct("<d")
 
@@ -51,10 +53,14 @@ class Pace:
             self._nap(min(left, _NAP_SECONDS))
         return False
 
-    def _leave(self) -> float:
+    def count(self) -> None:
+        """Count a request that leaves without having waited, such as a question at the terminal."""
+        self._leave(waits=False)
+
+    def _leave(self, *, waits: bool = True) -> float:
         """Count a request that leaves now; else the seconds until one may."""
         if self._folder is None:
-            return self._leave_by(_Ring(self._here, self._per_minute))
+            return self._leave_by(_Ring(self._here, self._per_minute), waits=waits)
         lock = os.open(self._folder / "pace.lock", os.O_RDWR | os.O_CREAT, FILE_MODE)
         try:
             while not try_lock(lock):
@@ -64,7 +70,7 @@ class Pace:
             path.touch(mode=FILE_MODE)
             with path.open("r+b") as file:
                 data = bytearray(file.read())
-                left = self._leave_by(_Ring(data, self._per_minute))
+                left = self._leave_by(_Ring(data, self._per_minute), waits=waits)
                 if left <= 0:
                     file.seek(0)
                     file.write(data)
@@ -72,10 +78,10 @@ class Pace:
         finally:
             os.close(lock)
 
-    def _leave_by(self, ring: _Ring) -> float:
+    def _leave_by(self, ring: _Ring, *, waits: bool) -> float:
         now, oldest = self._now(), ring.oldest
         # A time that is yet to come was written before the clock was set back.
-        left = oldest + WINDOW_SECONDS - now if oldest <= now else 0.0
+        left = oldest + WINDOW_SECONDS - now if waits and oldest <= now + _SKEW_SECONDS else 0.0
         if left <= 0:
             ring.add(now)
         return max(0.0, left)
@@ -108,3 +114,14 @@ class _Ring:
     @property
     def _place(self) -> int:
         return _COUNT.size + self._count % self._size * _TIME.size
+
+
+def folder_of_key(state_dir: Path, key: str) -> Path:
+    """Where the times and slots of a key stand.
+
+    The name cannot be turned back: a key holds more than 200 random bits.
+    """
+    import hashlib
+
+    digest = hashlib.blake2b(key.encode(), digest_size=12, person=b"glm batch slots").hexdigest()
+    return state_dir / "slots" / digest
