@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from glmcli.accounting import record_piece
 from glmcli.api.resources.async_results import ResultFile
 from glmcli.api.resources.images import READ_TIMEOUT_SECONDS, URL_DAYS, Image, ImageRequest, Images
 from glmcli.context import AppContext
@@ -56,7 +57,9 @@ class Drawing:
         # A time-out that somebody chose counts; the default one is made for answers that begin at once.
         patience = READ_TIMEOUT_SECONDS if timeout.source == "default" else None
         try:
-            return self._images.create(request, read_timeout_seconds=patience)
+            image = self._images.create(request, read_timeout_seconds=patience)
+            record_piece(self._app, command="image", model=request.model)
+            return image
         except KeyboardInterrupt:
             raise Interrupted(
                 "stopped while the picture was drawn; the service may have made it all the same",

@@ -316,6 +316,50 @@ def test_an_empty_ledger_is_said_to_be_empty(glm: Glm, home: Path) -> None:
     assert not home.exists()
 
 
+@pytest.mark.parametrize(
+    ("argv", "provider", "line"),
+    [
+        (["image", "a fox", "-o", "a.png"], "zai", "glm-image\t1\t0\t0\t0\t0.015000 USD\t0\t\n"),
+        (["image", "a fox", "-o", "a.png"], "zai-coding", "glm-image\t1\t0\t0\t0\t0.015000 USD\t0\t\n"),
+        (["image", "a fox", "-o", "a.png"], "zhipu", "glm-image\t1\t0\t0\t0\t\t1\t\n"),
+        (["video", "a fox", "--no-wait"], "zai", "cogvideox-3\t1\t0\t0\t0\t0.200000 USD\t0\t\n"),
+        (["search", "foxes"], "zai", "search-prime\t1\t0\t0\t0\t0.010000 USD\t0\t\n"),
+        (["search", "foxes"], "zhipu", "search_std\t1\t0\t0\t0\t\t1\t\n"),
+    ],
+    ids=["picture", "picture beside a plan", "picture in China", "video", "search", "search in China"],
+)
+def test_what_is_paid_by_the_piece(glm: Glm, server: ScriptedServer, argv: list[str], provider: str, line: str) -> None:
+    """At the public price; where that is in another currency it is unknown and no zero."""
+    name = {"zai": "ZAI_API_KEY", "zai-coding": "ZAI_CODING_API_KEY", "zhipu": "ZHIPU_API_KEY"}[provider]
+    key = server.keys["zai-both" if provider == "zai-coding" else provider]
+    result = glm("--provider", provider, *argv, env={name: key})
+    assert result.exit_code == 0, result.stderr
+    assert glm("usage", "--by", "model").stdout == line
+
+
+def test_a_search_of_a_plan_takes_credits(glm: Glm, server: ScriptedServer) -> None:
+    """1.2 of them, and half outside the peak hours."""
+    assert glm("--provider", "zai-coding", "search", "foxes", env={"ZAI_CODING_API_KEY": server.keys["zai-coding"]})
+    assert glm("usage", "--by", "model").stdout.split("\t")[-1] in ("1.20\n", "0.60\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "model"),
+    [(["embed", "one", "two"], "embedding-3"), (["rerank", "question", "one", "two"], "rerank")],
+    ids=["embed", "rerank"],
+)
+def test_tokens_of_other_models(glm: Glm, server: ScriptedServer, argv: list[str], model: str) -> None:
+    """What the service counted, once per request."""
+    tokens = glm("--provider", "zhipu", *argv, "--json", env={"ZHIPU_API_KEY": server.keys["zhipu"]}).json["usage"]
+    assert glm("usage", "--by", "model").stdout == f"{model}\t1\t{tokens['total_tokens']}\t0\t0\t\t1\t\n"
+
+
+def test_nothing_is_recorded_without_leave(glm: Glm, server: ScriptedServer, home: Path) -> None:
+    """GLM_NO_LOG holds for pictures and searches, too."""
+    assert glm("search", "foxes", env={"GLM_NO_LOG": "1"}).exit_code == 0
+    assert not home.joinpath("history.db").exists()
+
+
 def test_a_question_stands_in_the_ledger(glm: Glm, server: ScriptedServer) -> None:
     """What `glm chat` asked is what `glm usage` counts."""
     assert glm("chat", "hi").exit_code == 0

@@ -121,6 +121,7 @@ def cost_usd(model_id: str, *, prompt: int, cached: int, completion: int) -> flo
 
 #: Credits per 10,000 tokens: input, cached input, output (docs.z.ai devpack/overview, since 2026-07-30).
 _CREDIT_WEIGHTS = {"glm-5.3": (6.9, 1.7, 24.0), "glm-5.3-flash": (2.3, 0.56, 8.0)}
+_TOOL_CREDITS = 1.2
 _UTC8_SECONDS = 8 * 3600
 
 
@@ -135,6 +136,11 @@ def plan_credits(model_id: str, *, prompt: int, cached: int, completion: int, at
     new, hit, out = weights
     used = ((prompt - cached) * new + cached * hit + completion * out) / 10_000
     return used if is_peak(at) else used / 2
+
+
+def tool_credits(at: float) -> float:
+    """Credits that a Coding Plan counts for one call of a hosted tool (search, reader) at epoch seconds `at`."""
+    return _TOOL_CREDITS if is_peak(at) else _TOOL_CREDITS / 2
 
 
 def is_peak(at: float) -> bool:

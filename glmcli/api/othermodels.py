@@ -44,3 +44,13 @@ OTHER_MODELS: dict[str, OtherModel] = {
         OtherModel("glm-ocr", "text of documents", "glm ocr", 0.03, "million tokens"),
     )
 }
+
+#: USD of a call that asks no model.
+_CALLS = {"search-prime": 0.01}
+_PIECES = ("picture", "video")
+
+
+def piece_usd(model: str) -> float | None:
+    """USD of one picture, video or search; None where the public table has no figure."""
+    known = OTHER_MODELS.get(model.lower())
+    return known.price if known is not None and known.unit in _PIECES else _CALLS.get(model)

@@ -138,7 +138,9 @@ class _Vectors:
 
     def rows(self, requests: Sequence[Sequence[str]]) -> Iterator[Sequence[float]]:
         """One vector after the other. Raises ServiceError when their lengths differ."""
+        from glmcli.accounting import record_usage
         from glmcli.api.resources.embeddings import EmbeddingRequest, Embeddings
+        from glmcli.events import Usage
         from glmcli.render.progress import StatusLine
 
         embeddings = Embeddings(self._app.client)
@@ -152,6 +154,7 @@ class _Vectors:
                 )
             finally:
                 status.clear()
+            record_usage(self._app, command="embed", model=self._model, usage=Usage(prompt_tokens=found.tokens))
             self._tokens += found.tokens or 0
             for row in found.rows:
                 self._check(row)

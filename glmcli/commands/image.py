@@ -328,6 +328,7 @@ def _draw_list(
 
 def _run_tasks(app: AppContext, options: ImageOptions, jobs: Jobs, requests: Sequence[ImageRequest]) -> None:
     """Submit every picture, then wait for all of them together."""
+    from glmcli.accounting import record_piece
     from glmcli.api.resources.images import Images
     from glmcli.jobs import Wish
     from glmcli.jobviews import finish, tell_submitted
@@ -340,6 +341,7 @@ def _run_tasks(app: AppContext, options: ImageOptions, jobs: Jobs, requests: Seq
     for request in requests:
         wish = Wish("image", request.model, request.body(), output, force=options.force)
         task = jobs.submit(wish, lambda request=request: images.submit(request))  # type: ignore[misc]  # its default
+        record_piece(app, command="image", model=request.model)
         tasks.append(task)
         if options.no_wait:
             tell_submitted(app, task)

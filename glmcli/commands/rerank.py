@@ -121,7 +121,9 @@ def run(app: AppContext, options: RerankOptions) -> None:
 
 def _ranked(app: AppContext, options: RerankOptions, items: Sequence[Item]) -> tuple[list[Score], int]:
     """The scores, the best first, and the tokens that were paid; several requests are one order."""
+    from glmcli.accounting import record_usage
     from glmcli.api.resources.rerank import DEFAULT_MODEL, MAX_DOCUMENTS, Reranker, RerankRequest, Score, best_first
+    from glmcli.events import Usage
     from glmcli.render.progress import StatusLine
 
     reranker, status = Reranker(app.client), StatusLine(app.streams)
@@ -138,6 +140,7 @@ def _ranked(app: AppContext, options: RerankOptions, items: Sequence[Item]) -> t
         finally:
             status.clear()
         scores += [Score(start + score.index, score.relevance) for score in found.scores]
+        record_usage(app, command="rerank", model=request.model, usage=Usage(prompt_tokens=found.tokens))
         tokens += found.tokens or 0
     return best_first(scores)[: options.top], tokens
 

@@ -263,13 +263,18 @@ def _tell_unused(app: AppContext, options: SearchOptions, *, by_rest: bool, in_c
 
 
 def _found(app: AppContext, route: Via, request: SearchRequest) -> SearchAnswer:
+    from glmcli.accounting import record_piece
     from glmcli.api.endpoints import Via as Route
     from glmcli.api.resources.web_search import PlanSearch, WebSearch
     from glmcli.web import once
 
-    if route is Route.MCP:
-        return PlanSearch(app.client, note=once(app.streams.note), language=app.language).search(request)
-    return WebSearch(app.client).search(request)
+    by_plan = route is Route.MCP
+    if by_plan:
+        found = PlanSearch(app.client, note=once(app.streams.note), language=app.language).search(request)
+    else:
+        found = WebSearch(app.client).search(request)
+    record_piece(app, command="search", model="web_search_prime" if by_plan else request.engine, by_plan=by_plan)
+    return found
 
 
 # -- writing -------------------------------------------------------------------------

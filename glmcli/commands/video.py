@@ -138,6 +138,7 @@ def video(
 
 def run(app: AppContext, options: VideoOptions) -> None:
     """Check what costs nothing, submit, wait, and save."""
+    from glmcli.accounting import record_piece
     from glmcli.api.resources.videos import Videos
     from glmcli.jobs import Jobs, Wish
     from glmcli.jobviews import finish, tell_submitted
@@ -152,6 +153,7 @@ def run(app: AppContext, options: VideoOptions) -> None:
     jobs = Jobs(app, interval_seconds=options.interval_seconds, deadline_seconds=options.deadline_seconds)
     try:
         task = jobs.submit(wish, lambda: Videos(app.client).submit(request))
+        record_piece(app, command="video", model=request.model)
         if options.no_wait:
             tell_submitted(app, task)
         else:
