@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from glmcli.accounting import cost_usd_of, credits_of
+from glmcli.accounting import cost_usd_of, credits_of, weighted_of
 
 if TYPE_CHECKING:
     from glmcli.context import AppContext
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Spending:
-    """Sums over requests. `cost_usd` and `credits` are None while no request had a price of that kind.
+    """Sums over requests. `cost_usd`, `credits` and `weighted` are None while no request had one of that kind.
 
     `unpriced` counts requests of which neither is known.
     """
@@ -25,6 +25,7 @@ class Spending:
         self.cost_usd: float | None = None
         self.credits: float | None = None
         self.unpriced = 0
+        self.weighted: float | None = None
 
     def add(self, app: AppContext, answer: Answer) -> None:
         """Count one request."""
@@ -42,6 +43,9 @@ class Spending:
         if credits is not None:
             self.credits = (self.credits or 0.0) + credits
         self.unpriced += cost is None and credits is None
+        weighted = weighted_of(app, usage, answer.model)
+        if weighted is not None:
+            self.weighted = (self.weighted or 0.0) + weighted
 
     def told(self) -> str:
         """For example `3 requests · 1,204 in (640 cached) · 310 out · $0.0031`."""
@@ -55,6 +59,8 @@ class Spending:
             parts.append(f"${self.cost_usd:.4f}")
         if self.credits is not None:
             parts.append(f"{self.credits:.2f} plan credits")
+        if self.weighted is not None:
+            parts.append(f"{self.weighted:,.0f} weighted tokens")
         if self.unpriced and self.cost_usd is None and self.credits is None:
             parts.append("price unknown")
         elif self.unpriced:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -19,10 +20,13 @@ from glmcli.batching.local import RunOptions, run_batch
 from glmcli.config.model import GlobalOptions
 from glmcli.context import AppContext
 from glmcli.errors import ExitCode, GlmError
+from glmcli.events import Answer, Usage
+from glmcli.history import History, UsageEntry
 from glmcli.pace import WINDOW_SECONDS
 from glmcli.sandbox.app import Sandbox
+from glmcli.spending import Spending
 from glmcli.streams import Streams
-from tests.harness import Glm, ScriptedServer
+from tests.harness import Glm, GlmProcess, ScriptedServer
 
 NOON = datetime(2026, 11, 21, 12).timestamp()
 WEIGHTS = '[profiles.router.weights]\n"glm-5.3" = 1\n"glm-5.3-flash" = 0.5\n"glm-4.5-air" = 0.1\n"glm-5v-turbo" = 8\n'
@@ -325,3 +329,35 @@ def test_a_key_that_ended_is_refused_as_such(
     result = glm("chat", "hi")
     assert result.exit_code == ExitCode.AUTH
     assert "expired" in result.stderr
+
+
+def test_ctrl_c_ends_the_wait_for_a_day(
+    glm_process: GlmProcess, home: Path, router: Callable[..., None], server: ScriptedServer
+) -> None:
+    """Exit 130 at once, although the day is long; nothing was sent."""
+    router("daily_budget = 300", model="glm-5.3-flash")
+    history = History(home / "history.db")
+    history.ledger.record(UsageEntry("chat", "custom", "glm-5.3", "router", weighted=300.0))
+    history.close()
+    ask(3)
+    process = glm_process.start("batch", "run", "in.jsonl", "-o", "out.jsonl", "--wait")
+    assert process.stderr is not None
+    assert b"the daily budget of profile router is used up (300 of 300" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == ExitCode.INTERRUPTED
+    assert b"run the same command again" in process.stderr.read()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        assert stream is not None
+        stream.close()
+    assert not server.requests
+
+
+def test_a_conversation_knows_its_weight(router: Callable[..., None], server: ScriptedServer) -> None:
+    """`/cost` sums the weighted tokens beside the plain ones."""
+    router(model="glm-5v-turbo")
+    streams = Streams(stdin=BytesIO(), stdout=BytesIO(), stderr=BytesIO(), environ=dict(os.environ))
+    app = AppContext(streams=streams, environ=dict(os.environ))
+    spending = Spending()
+    spending.add(app, Answer(content="x", model="glm-5v-turbo", usage=Usage(prompt_tokens=10, completion_tokens=5)))
+    app.close()
+    assert "120 weighted tokens" in spending.told()
