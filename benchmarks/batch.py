@@ -1,8 +1,8 @@
 """Ten thousand prompts through faults and kills, and how near a batch comes to the limit of the service.
 
-    python benchmarks/batch.py [limit] [faults] [memory] [--prompts 10000] [--kills 10]
+    python benchmarks/batch.py [limit] [faults] [memory] [--prompts 10000] [--kills 10] [--in-flight 8] [--latency 0.05]
 
-limit   A sandbox that allows so many requests in flight and takes 50 ms for each cannot answer more than N / 50 ms.
+limit   A sandbox that allows N requests in flight and takes L seconds for each cannot answer more than N / L.
         All prompts, from the start of the process to its end, against that number and against a bare client of the
         standard library with exactly as many threads.
 faults  Each kind of fault for 5 % of the requests; ended at even distances by Ctrl-C's kind of signal, then anew by
@@ -37,8 +37,6 @@ from glmcli.sandbox.serve import Server
 
 FAULTS = ("1302", "1305", "500", "1234", "cut", "truncated", "html", "empty", "network_error")
 SHARE = 0.05
-IN_FLIGHT = 8
-WORK_SECONDS = 0.05
 SAMPLE = 1200
 PARTS = ("limit", "faults", "memory")
 RUN = (sys.executable, "-m", "glmcli", "batch", "run", "in.jsonl", "-o", "out.jsonl", "-q")
@@ -70,11 +68,13 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", default=PARTS)
     parser.add_argument("--prompts", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--in-flight", type=int, default=8)
+    parser.add_argument("--latency", type=float, default=0.05)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         if "limit" in options.parts:
-            measure_limit(options.prompts)
+            measure_limit(options.prompts, options.in_flight, options.latency)
         if "faults" in options.parts:
             for number in (signal.SIGTERM, signal.SIGKILL):
                 measure_faults(options.prompts, options.kills, number)
@@ -102,18 +102,18 @@ def environment(server: Server, key: str) -> dict[str, str]:
     }
 
 
-def measure_limit(count: int) -> None:
-    sandbox = Sandbox(in_flight=IN_FLIGHT, work_seconds=WORK_SECONDS)
-    limit = IN_FLIGHT / WORK_SECONDS
-    print(f"{count} prompts, {IN_FLIGHT} in flight allowed, {WORK_SECONDS * 1000:.0f} ms each")
+def measure_limit(count: int, in_flight: int, latency_seconds: float) -> None:
+    sandbox = Sandbox(in_flight=in_flight, work_seconds=latency_seconds)
+    limit = in_flight / latency_seconds
+    print(f"{count} prompts, {in_flight} in flight allowed, {latency_seconds * 1000:.0f} ms each")
     print(f"  the sandbox's own limit {limit:7.1f}/s")
     with Server(sandbox) as server:
-        floor = SAMPLE / timed_floor(server.address, sandbox.keys["zai"], ask(SAMPLE))
+        floor = SAMPLE / timed_floor(server.address, sandbox.keys["zai"], ask(SAMPLE), in_flight)
         print(
             f"  bare client             {floor:7.1f}/s  ({floor / limit:.0%} of the limit; {SAMPLE} prompts)",
             flush=True,
         )
-        for jobs in (IN_FLIGHT, 4 * IN_FLIGHT):
+        for jobs in (in_flight, min(64, 4 * in_flight)):
             ask(count)
             started = time.perf_counter()
             subprocess.run([*RUN, "-j", str(jobs)], env=environment(server, sandbox.keys["zai"]), check=True)
@@ -121,7 +121,7 @@ def measure_limit(count: int) -> None:
             print(f"  glm batch run --jobs {jobs:<2} {rate:7.1f}/s  ({rate / limit:.0%} of the limit)", flush=True)
 
 
-def timed_floor(address: str, key: str, names: list[str]) -> float:
+def timed_floor(address: str, key: str, names: list[str], in_flight: int) -> float:
     """Seconds that the standard library needs with as many threads as are allowed."""
     place, kept = urlsplit(address), local()
 
@@ -135,7 +135,7 @@ def timed_floor(address: str, key: str, names: list[str]) -> float:
         json.loads(kept.connection.getresponse().read())
 
     started = time.perf_counter()
-    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+    with ThreadPoolExecutor(in_flight) as pool:
         list(pool.map(send, names))
     return time.perf_counter() - started
 
