@@ -103,7 +103,7 @@ def scratch_folder(environ: Mapping[str, str]) -> Iterator[Path]:
     lock = None
     while lock is None:
         folder = Path(tempfile.mkdtemp(prefix=_FOLDER, dir=place))
-        lock = _held(folder)
+        lock = held(folder)
     with lock:
         try:
             yield folder
@@ -111,8 +111,8 @@ def scratch_folder(environ: Mapping[str, str]) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _held(folder: Path) -> ExitStack | None:
-    """What keeps a new folder ours until it is closed; None when somebody who swept was faster."""
+def held(folder: Path) -> ExitStack | None:
+    """What keeps a new folder from being swept until it is closed; None when somebody was faster."""
     with ExitStack() as stack:
         if os.name == "posix":
             try:

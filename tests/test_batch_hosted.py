@@ -56,6 +56,21 @@ def test_from_prompts_to_answers(glm: Glm, server: ScriptedServer) -> None:
     assert {line["model"] for line in lines_of()} == {"glm-4.7"}
 
 
+def test_parts_of_killed_runs_are_removed(glm: Glm, server: ScriptedServer, home: Path) -> None:
+    """What no task knows goes with the next submission, what the service has with the next look at it."""
+    ask(3)
+    orphan = home / "state" / "batches" / "0123456789abcdef"
+    orphan.mkdir(parents=True)
+    assert glm(*SUBMIT).exit_code == 0
+    assert not orphan.exists()
+
+    (task,) = glm(*ZHIPU, "tasks", "list", "--json").json["tasks"]
+    folder = Path(task["request"]["folder"])
+    folder.mkdir()
+    glm(*ZHIPU, "batch", "status")
+    assert not folder.exists()
+
+
 def test_the_states_on_the_way(glm: Glm, server: ScriptedServer) -> None:
     """Status asks, fetch before the end says so with exit 9, list knows it without asking."""
     ask(3)

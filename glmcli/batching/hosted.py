@@ -9,6 +9,7 @@ joined in order without the input, and `glm batch run` can send what is missing.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -29,7 +30,7 @@ from glmcli.batching.parts import Part, write_parts
 from glmcli.batching.requests import Requests
 from glmcli.batching.source import open_input
 from glmcli.config.files import make_private_folder
-from glmcli.drafts import scratch_folder
+from glmcli.drafts import held, scratch_folder, sweep
 from glmcli.errors import GlmError, Interrupted, TaskPending, UsageError
 from glmcli.jobstates import was_refused
 from glmcli.telling import without_keys
@@ -92,19 +93,46 @@ class HostedBatches:
     def submit(self, chat: ChatOptions, options: SubmitOptions) -> Task:
         """Write, upload and begin every part. What was begun is kept, whatever happens then."""
         requests = Requests(self._app, chat)
-        home = self._app.paths.state_dir / "batches" / token_hex(8)
-        make_private_folder(home)
+        self._sweep()
+        home, lock = self._new_folder()
         try:
-            with ExitStack() as stack:
+            with lock as stack:
                 source = open_input(self._app, options.file, options.form, options.template, stack)
                 parts = write_parts(source, requests, home)
-            if self._app.options.dry_run:
-                self._service.upload(parts[0]["name"], PathSource(home / parts[0]["name"]))
-            task = self._keep(source.name, options, requests.model, parts, home)
+                if self._app.options.dry_run:
+                    self._service.upload(parts[0]["name"], PathSource(home / parts[0]["name"]))
+                task = self._keep(source.name, options, requests.model, parts, home)
         except BaseException:
             rmtree(home, ignore_errors=True)
             raise
         return self.resume(task)
+
+    @property
+    def _folder(self) -> Path:
+        return self._app.paths.state_dir / "batches"
+
+    def _sweep(self) -> None:
+        """Remove parts that a killed run wrote and had no time to remember."""
+
+        def remove(path: Path) -> None:
+            if str(path) not in {task.request.get("folder") for task in self._app.history.tasks.recent(kind=KIND)}:
+                rmtree(path)
+
+        sweep(self._folder, re.compile("[0-9a-f]{16}"), remove)
+
+    def _new_folder(self) -> tuple[Path, ExitStack]:
+        """A folder for the parts, and what keeps others from sweeping it until the task is known."""
+        while True:
+            home = self._folder / token_hex(8)
+            make_private_folder(home)
+            if (lock := held(home)) is not None:
+                return home, lock
+
+    def _tidy(self, task: Task, parts: Sequence[Part]) -> None:
+        """Remove the parts that were written for a batch, once the service has them all."""
+        folder = Path(str(task.request.get("folder")))
+        if folder.parent == self._folder and all(part.get("batch_id") for part in parts):
+            rmtree(folder, ignore_errors=True)
 
     def resume(self, task: Task) -> Task:
         """Submit the parts of a task that are not submitted yet."""
@@ -119,7 +147,7 @@ class HostedBatches:
             self._save(task, parts, error=without_keys(error.message, self._app.secrets()))
             error.hint = "\n".join(filter(None, (error.hint, _go_on(task))))
             raise
-        rmtree(home, ignore_errors=True)
+        self._tidy(task, parts)
         return self._save(task, parts, status=SUBMITTED, remote_id=parts[0]["batch_id"])
 
     def _submit_part(self, task: Task, parts: list[Part], part: Part, home: Path) -> None:
@@ -153,7 +181,7 @@ class HostedBatches:
     def _keep(self, name: str, options: SubmitOptions, model: str, parts: list[Part], home: Path) -> Task:
         app = self._app
         output = options.output or (f"{Path(name).stem}.answers.jsonl" if options.file != "-" else "answers.jsonl")
-        task = app.history.tasks.add(
+        return app.history.tasks.add(
             KIND,
             request={"file": name, "folder": str(home)},
             status=SUBMITTING,
@@ -163,8 +191,8 @@ class HostedBatches:
             profile=app.settings.profile.value,
             model=model,
             output=str(app.cwd / output),
+            result={"parts": parts},
         )
-        return self._save(task, parts)
 
     def _save(self, task: Task, parts: Sequence[Part], **changes: Any) -> Task:
         return self._app.history.tasks.update(task.id, result={"parts": list(parts)}, **changes)
@@ -198,6 +226,7 @@ class HostedBatches:
                 self._adopt(task, part)
             if part.get("batch_id") and part.get("status") not in TERMINAL:
                 part.update(_facts(self._service.retrieve(part["batch_id"])))
+        self._tidy(task, parts)  # a run that was killed had no time to
         return self._save(task, parts)
 
     def wait(self, task: Task, policy: PollingPolicy, told: Callable[[Task], None]) -> Task:

@@ -38,6 +38,7 @@ class TaskStore:
         profile: str | None = None,
         model: str | None = None,
         output: str | None = None,
+        result: Mapping[str, object] | None = None,
     ) -> Task:
         """Keep a new job. `kind` is video, image, agent, batch, ... Raises HistoryError."""
         now = self._database.now()
@@ -53,6 +54,7 @@ class TaskStore:
             "model": storable_or_none(model),
             "request": to_json(request),
             "output": storable_or_none(output),
+            "result": None if result is None else to_json(result),
             "created_at": now,
             "updated_at": now,
         }
