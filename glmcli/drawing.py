@@ -6,14 +6,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from glmcli.accounting import record_piece
 from glmcli.api.resources.async_results import ResultFile
 from glmcli.api.resources.images import READ_TIMEOUT_SECONDS, URL_DAYS, Image, ImageRequest, Images
 from glmcli.context import AppContext
 from glmcli.downloads import Place, Saved, write_bytes
-from glmcli.errors import ExitCode, GlmError, Interrupted
+from glmcli.errors import ExitCode, GlmError, Interrupted, ResultGone
 from glmcli.jobs import Jobs, Wish
+from glmcli.jobstates import urls_of
+
+if TYPE_CHECKING:
+    from glmcli.history.model import Task
 
 _DAY_SECONDS = 86400
 
@@ -36,21 +41,48 @@ class Drawing:
         self._jobs = jobs
         self._images = Images(app.client)
 
-    def draw(self, request: ImageRequest, place: Place) -> Drawn:
+    def draw(self, request: ImageRequest, place: Place, *, later: Place | None = None) -> Drawn:
         """Create one picture and save it. Raises what the call raises.
 
-        A picture that was made and could not be saved is kept as a task, so
-        that it can be fetched without paying again.
+        A picture that was made is kept as a task until it is saved, so that
+        it can be fetched without paying again, even after a `kill -9`. The
+        same request for the same place then fetches it. `later` is where it
+        is fetched to, if not to `place`.
         """
-        image = self._create(request)
+        wish = self._wish(request, later or place)
+        task = self._made_earlier(wish)
+        image = self._create(request) if task is None else Image(urls_of(task)[0])
+        if task is None and image.url is not None:
+            task = self._jobs.keep(wish, [ResultFile(image.url, "image")])
         try:
-            return Drawn(request, image, self._save(image, place))
+            saved = self._save(image, place)
         except KeyboardInterrupt:
-            hint = self._keep(request, image, place)
-            raise Interrupted("stopped while the picture was downloaded", hint=hint) from None
+            raise Interrupted("stopped while the picture was downloaded", hint=_way_back(task, image)) from None
         except GlmError as error:
-            error.hint = "\n".join(filter(None, (error.hint, self._keep(request, image, place))))
+            if task is not None and isinstance(error, ResultGone):
+                self._jobs.forget(task)
+            else:
+                error.hint = "\n".join(filter(None, (error.hint, _way_back(task, image))))
             raise
+        if task is not None:
+            self._jobs.forget(task)
+        return Drawn(request, image, saved)
+
+    def _wish(self, request: ImageRequest, place: Place) -> Wish:
+        output = str(place.path) if place.is_exact else f"{place.folder}/"
+        name = None if place.is_exact else place.name
+        return Wish("image", request.model, request.body(), output, force=place.overwrite, name=name)
+
+    def _made_earlier(self, wish: Wish) -> Task | None:
+        """The picture of an earlier run that was killed before it was here, unless it shall be drawn anew."""
+        if wish.force or self._app.options.dry_run:
+            return None
+        task = self._jobs.made(wish)
+        if task is not None:
+            self._app.streams.note(
+                "glm: an earlier run made and paid for this picture; it is fetched and not drawn again (--force draws)"
+            )
+        return task
 
     def _create(self, request: ImageRequest) -> Image:
         timeout = self._app.settings.timeout_seconds
@@ -99,16 +131,14 @@ class Drawing:
         retries = self._app.settings.max_retries.value
         return self._jobs.download(self._app.client, ResultFile(image.url, "image"), place, max_retries=retries)
 
-    def _keep(self, request: ImageRequest, image: Image, place: Place) -> str | None:
-        """Remember a picture that is not here; the command that fetches it."""
-        if image.url is None:
-            return None
-        output = str(place.path) if place.is_exact else f"{place.folder}/"
-        wish = Wish("image", request.model, request.body(), output, force=place.overwrite)
-        task = self._jobs.keep(wish, [ResultFile(image.url, "image")])
-        if not task.id:
-            return f"the picture stays for {URL_DAYS} days at {image.url}"
-        return f"the picture is made and paid for; within {URL_DAYS} days: glm tasks fetch {task.id}"
+
+def _way_back(task: Task | None, image: Image) -> str | None:
+    """How to get a picture that is not here; None for one that came inside the answer."""
+    if task is None:
+        return None
+    if not task.id:
+        return f"the picture stays for {URL_DAYS} days at {image.url}"
+    return f"the picture is made and paid for; within {URL_DAYS} days: glm tasks fetch {task.id}"
 
 
 def is_drawn(place: Place) -> Path | None:

@@ -33,6 +33,7 @@ from glmcli.errors import (
     UsageError,
 )
 from glmcli.history.model import Task
+from glmcli.history.rows import to_json
 from glmcli.jobclients import KINDS, JobClients
 from glmcli.jobstates import (
     DONE,
@@ -76,7 +77,8 @@ _TICK_SECONDS = 0.5
 class Wish:
     """A job to submit.
 
-    `request` is kept for people to read; `output` is an absolute path, with a slash at its end a folder.
+    `request` is kept for people to read; `output` is an absolute path, with a slash at its end a folder,
+    in which the file is called `name`, or after its prompt.
     """
 
     kind: str
@@ -85,6 +87,7 @@ class Wish:
     output: str
     force: bool = False
     cover: bool = False
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +140,48 @@ class Jobs:
         return self._update(task, status=RUNNING, remote_id=submission.id)
 
     def keep(self, wish: Wish, files: Sequence[ResultFile]) -> Task:
-        """Remember files that were made at once and are not here, as a task that has only to be fetched."""
-        task = self._begin(wish)
-        entries = [{"role": file.role, "url": file.url} for file in files]
-        return self._update(task, status=SUCCEEDED, result={"files": entries})
+        """Remember files that were made at once and are not here, as a task that has only to be fetched.
 
-    def _begin(self, wish: Wish) -> Task:
-        settings, target = self.app.settings, self.app.target
+        Without a database the task lives in memory only; its id is then empty.
+        """
+        entries = [{"role": file.role, "url": file.url} for file in files]
+        return self._begin(wish, status=SUCCEEDED, result={"files": entries}, tells=False)
+
+    def made(self, wish: Wish) -> Task | None:
+        """What an earlier run remembered with `keep` for the same wish, and had no time to fetch."""
+        if not self.app.paths.history_file.exists():
+            return None
+        request = to_json(self._kept_request(wish))
+        base = self.app.target.base(KINDS[wish.kind].service)
+        with suppress(HistoryError):
+            for task in self.app.history.tasks.recent(kind=wish.kind, statuses=[SUCCEEDED]):
+                if (task.output, task.base_url, to_json(task.request)) == (wish.output, base, request):
+                    return task
+        return None
+
+    def forget(self, task: Task) -> None:
+        """Take a job off the list; what cannot be, stays."""
+        with suppress(HistoryError):
+            self.app.history.tasks.forget([task.id])
+
+    def _kept_request(self, wish: Wish) -> dict[str, object]:
         request = {**wish.request, "force": wish.force, "cover": wish.cover}
-        if settings.no_log.value:
+        if wish.name is not None:
+            request["name"] = wish.name
+        if self.app.settings.no_log.value:
             request.pop("prompt", None)
+        return request
+
+    def _begin(
+        self,
+        wish: Wish,
+        *,
+        status: str = SUBMITTING,
+        result: Mapping[str, object] | None = None,
+        tells: bool = True,
+    ) -> Task:
+        settings, target = self.app.settings, self.app.target
+        request = self._kept_request(wish)
         facts: dict[str, str | None] = {
             "provider": target.provider.name,
             "region": target.provider.region.value,
@@ -156,9 +191,10 @@ class Jobs:
             "output": wish.output,
         }
         try:
-            return self.app.history.tasks.add(wish.kind, request=request, status=SUBMITTING, **facts)
+            return self.app.history.tasks.add(wish.kind, request=request, status=status, result=result, **facts)
         except HistoryError as error:
-            self._tell_once(error)
+            if tells:
+                self._tell_once(error)
             return self._unkept(wish, request, facts)
 
     def _unkept(self, wish: Wish, request: Mapping[str, object], facts: Mapping[str, str | None]) -> Task:

@@ -125,7 +125,11 @@ def place_for(task: Task, output: str | None, *, force: bool) -> Place:
     if wanted is None:
         # Once saved, the path of the file stands there: it is fetched anew to the same folder.
         wanted = task.output or str(Path.cwd()) + os.sep
-    return place_of(wanted, str(task.request.get("prompt") or ""), task.kind, force=force)
+    place = place_of(wanted, str(task.request.get("prompt") or ""), task.kind, force=force)
+    name = task.request.get("name")
+    if isinstance(name, str) and not place.is_exact:
+        return Place(place.folder, name, overwrite=force)
+    return place
 
 
 def place_of(output: str, prompt: str, kind: str, *, force: bool) -> Place:

@@ -108,6 +108,32 @@ def test_a_picture_that_cannot_be_saved_is_not_lost(glm: Glm, server: ScriptedSe
     assert len(posts(server)) == 1
 
 
+@pytest.mark.parametrize("words", [["-o", "fox.png"], ["-o", "out/"], ["-o", "-"]], ids=["file", "folder", "pipe"])
+def test_the_same_command_fetches_what_is_paid_for(glm: Glm, server: ScriptedServer, words: list[str]) -> None:
+    """A picture that did not arrive is not drawn again by the second try; the third draws another one."""
+    server.script("GET", "/image.png", status=500, body=b"")
+    assert glm("image", "a fox", *words, "--max-retries", "0").exit_code == 1
+
+    again = glm("image", "a fox", *words)
+    assert again.exit_code == 0
+    assert "made and paid for" in again.stderr
+    assert len(posts(server)) == 1
+    assert glm("tasks", "list", "--json").json["tasks"] == []
+    assert glm("image", "a fox", *words, *(["--force"] if words[1] == "fox.png" else [])).exit_code == 0
+    assert len(posts(server)) == 2
+
+
+def test_a_list_goes_on_with_what_is_paid_for(glm: Glm, server: ScriptedServer) -> None:
+    """Its pictures have numbers: each is fetched to its own place."""
+    Path("prompts.txt").write_text("a fox\na fox\n")
+    server.script("GET", "/image.png", status=500, body=b"")
+    assert glm("image", "--file", "prompts.txt", "-o", "out/", "--max-retries", "0").exit_code == 1
+
+    assert glm("image", "--file", "prompts.txt", "-o", "out/").exit_code == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["001-a-fox.png", "002-a-fox.png"]
+    assert len(posts(server)) == 2
+
+
 def test_an_unanswered_request_is_not_repeated(glm: Glm, server: ScriptedServer) -> None:
     """A picture costs money: 500 may mean that it was drawn. A limit says that it was not."""
     assert glm("image", "a fox fault:500", "-o", "a.png").exit_code == 1

@@ -275,14 +275,14 @@ def _run_one(app: AppContext, options: ImageOptions, jobs: Jobs, request: ImageR
     _present(app, options, drawn)
 
 
-def _draw(app: AppContext, jobs: Jobs, request: ImageRequest, place: Place) -> Drawn:
+def _draw(app: AppContext, jobs: Jobs, request: ImageRequest, place: Place, *, later: Place | None = None) -> Drawn:
     from glmcli.drawing import Drawing
     from glmcli.render.progress import StatusLine
 
     status = StatusLine(app.streams)
     status.show(f"{request.prompt[:40]}: drawing, which takes some 20 seconds")
     try:
-        return Drawing(app, jobs).draw(request, place)
+        return Drawing(app, jobs).draw(request, place, later=later)
     finally:
         status.clear()
 
@@ -290,9 +290,11 @@ def _draw(app: AppContext, jobs: Jobs, request: ImageRequest, place: Place) -> D
 def _run_pipe(app: AppContext, jobs: Jobs, request: ImageRequest) -> None:
     from glmcli.downloads import Place, copy
     from glmcli.drafts import scratch_folder
+    from glmcli.filenames import name_from
 
+    name = name_from(request.prompt, "image")
     with scratch_folder(app.environ) as folder:
-        drawn = _draw(app, jobs, request, Place(folder, "image"))
+        drawn = _draw(app, jobs, request, Place(folder, "image"), later=Place(app.cwd, name))
         _tell_filter(app, drawn)
         assert drawn.saved is not None
         copy(drawn.saved.path, app.streams.write_bytes)
