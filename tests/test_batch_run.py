@@ -673,9 +673,9 @@ class TestCrowd:
         assert ends == [(0, b"")] * 3
         assert [len(lines_of(f"out{number}.jsonl")) for number in range(3)] == [120] * 3
         assert self.answered == 360
+        assert self.refused, "the limit was never met: this proves nothing"
         late = [answered for answered in self.refused if answered > 60]
-        # On a machine so slow that a trial falls due, that one may be refused.
-        assert len(late) <= 1, f"{len(self.refused)} refusals, {len(late)} of them late"
+        assert not late, f"{len(self.refused)} refusals, after so many answers: {self.refused}"
 
     def test_a_lone_run_learns(self, glm: Glm, server: ScriptedServer) -> None:
         """Refusals are few, each is tried again, and it is told once per change."""

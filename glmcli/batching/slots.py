@@ -27,7 +27,7 @@ from glmcli.pace import Pace
 #: What is remembered of a key's limit is forgotten after so long without a request.
 FORGOTTEN_SECONDS = 1800.0
 #: A limit that was complained about is tried again after so long, then after twice as long, ...
-FIRST_CEILING_SECONDS = 15.0
+FIRST_CEILING_SECONDS = 120.0
 LONGEST_CEILING_SECONDS = 960.0
 MOST_SLOTS = 256
 _PAUSE_SECONDS = 0.003

@@ -25,11 +25,14 @@ def test_a_complaint_halves_and_later_answers_raise_slowly() -> None:
     for _ in range(1000):
         limit.answered(was_short=True, now=10)
     assert limit.limit == 7
+    for _ in range(1000):
+        limit.answered(was_short=True, now=119)
+    assert limit.limit == 7
     for _ in range(14):
-        limit.answered(was_short=True, now=16)
+        limit.answered(was_short=True, now=121)
     assert limit.limit == 8
-    limit.complained(1, now=17)
-    assert (limit.limit, limit.ceiling_until) == (7, 17 + 30)
+    limit.complained(1, now=122)
+    assert (limit.limit, limit.ceiling_until) == (7, 122 + 240)
 
 
 def test_requests_of_the_same_moment_complain_once() -> None:
