@@ -17,9 +17,11 @@ from glmcli import cli
 from glmcli.api.catalog import MODELS
 from glmcli.api.endpoints import PROVIDERS
 from glmcli.completion_scripts import FILES, SCRIPTS
+from glmcli.context import AppContext
 from glmcli.errors import ExitCode
 from glmcli.help_pages import STORED_WIDTHS
 from glmcli.registry import COMMANDS, GLOBAL_OPTIONS, GlobalOption, front_page
+from glmcli.streams import Streams
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -109,7 +111,8 @@ def exit_codes() -> str:
 
 def _contexts(width: int = 80) -> Iterator[tuple[str, Context]]:
     """Every command with its full name, groups before what is below them."""
-    root = Context(cli.RootGroup(), info_name="glm", terminal_width=width)
+    app = AppContext(streams=Streams(environ={"COLUMNS": str(width)}))
+    root = Context(cli.RootGroup(), info_name="glm", obj=app)
     for name in COMMANDS:
         yield from _below(cli.load(name), name, root)
 
