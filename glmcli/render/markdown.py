@@ -36,7 +36,7 @@ _NARROW = 8  # columns up to which code is not indented
 _TASK_BOX = re.compile(r"\[([ xX])\] ")
 
 _FASTEST_REDRAW = 1 / 60  # seconds
-_REST = 8  # a redraw is followed by a rest of so many times its own cost
+_REST = 8  # a redraw is followed by a rest of so many times what it costs
 _SLOWEST_REDRAW = 1.0  # seconds that a redraw waits for its bytes to be worth it, at most
 _FREE_BYTES = 512  # rewritten bytes that are never saved …
 _REWRITTEN_SHARE = 0.2  # … and the share of the answer that may be rewritten beyond them
@@ -88,6 +88,7 @@ class StreamingMarkdown:
         self._is_dirty = False
         self._is_finished = False
         self._due = clock()
+        self._cost = 0.0  # seconds that the last redraw took
         self._drawn_at = self._due
         self._written_bytes = 0
         self._final_bytes = 0  # what the finished lines cost when they are written once
@@ -164,7 +165,9 @@ class StreamingMarkdown:
             self._drawn_at = started
             self._write(frame.text)
         now = self._clock()
-        self._due = now + max(_FASTEST_REDRAW, _REST * (now - started))
+        # One slow redraw may be another process's turn; what is slow is slow twice.
+        before, self._cost = self._cost, now - started
+        self._due = now + max(_FASTEST_REDRAW, _REST * min(before, self._cost))
 
     def _is_worth_it(self, frame: terminal.Frame, now: float) -> bool:
         """Whether the frame may be written now, by how much has been written twice so far."""

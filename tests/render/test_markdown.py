@@ -250,7 +250,9 @@ def test_a_costly_redraw_is_followed_by_a_rest_of_eight_times_its_cost() -> None
 
     markdown = StreamingMarkdown(slow, width=lambda: 80, height=lambda: 24, color=True, clock=lambda: screen.now)
     markdown.feed("one")
+    screen.now += 1
     markdown.feed(" two")
+    markdown.feed(" three")
 
     assert markdown.next_redraw_in() == pytest.approx(8 * 0.05)
 

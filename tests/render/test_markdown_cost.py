@@ -169,3 +169,22 @@ def test_a_waiting_redraw_comes_after_a_second_at_last() -> None:
         markdown.tick()
 
         assert f"row {n}" in "".join(frames)
+
+
+def test_what_is_slow_twice_is_drawn_less_often() -> None:
+    """A slow terminal gets time to follow; one redraw in which the machine did something else delays nothing."""
+    now, costs = 0.0, iter([0.001, 0.02, 0.001, 0.02, 0.02])
+
+    def write(_text: str) -> None:
+        nonlocal now
+        now += next(costs)
+
+    markdown = StreamingMarkdown(write, width=lambda: 100, height=lambda: 40, color=True, clock=lambda: now)
+    waits = []
+    for _ in range(5):
+        markdown.feed("word ")
+        markdown.feed("and ")
+        waits.append(markdown.next_redraw_in())
+        now += 1
+
+    assert waits == pytest.approx([1 / 60, 1 / 60, 1 / 60, 1 / 60, 8 * 0.02])
