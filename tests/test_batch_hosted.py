@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +263,23 @@ def test_in_the_sandbox(glm: Glm) -> None:
     result = glm("--provider", "sandbox", "batch", "submit", "in.jsonl", "--dry-run")
     assert (result.exit_code, "/files" in result.stdout) == (0, True)
     assert glm("batch", "list", "--json").json == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes differ")
+@pytest.mark.parametrize("kind", ["notes", "pipe"])
+def test_answers_do_not_replace_somebody_elses_file(glm: Glm, server: ScriptedServer, kind: str) -> None:
+    """Nor a device; with another name they can still be fetched."""
+    ask(2)
+    glm(*SUBMIT)
+    if kind == "notes":
+        Path("kept").write_text("my notes\n")
+    else:
+        os.mkfifo("kept")
+    refused = glm(*ZHIPU, "batch", "wait", "--interval", "1", "-o", "kept")
+    assert (refused.exit_code, "choose another" in refused.stderr) == (ExitCode.USAGE, True)
+    assert Path("kept").is_fifo() or Path("kept").read_text() == "my notes\n"
+    assert glm(*ZHIPU, "batch", "fetch").exit_code == 0
+    assert len(lines_of()) == 2
 
 
 def test_ids_that_are_given_twice(glm: Glm, server: ScriptedServer, tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ class AnswerFile:
         """Find out what is answered; nothing is changed."""
         try:
             for which, path in enumerate(self._paths):
+                if path.exists() and not path.is_file():  # it would be read without end, and replaced in the end
+                    raise UsageError(f"{self.name} is no file that answers can be kept in", hint="choose another -o")
                 if path.exists():
                     self._ends[which] = self._load(which, path)
         except OSError as error:

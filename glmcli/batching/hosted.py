@@ -266,6 +266,7 @@ class HostedBatches:
             folder = stack.enter_context(scratch_folder(self._app.environ))
             joiner = Joiner(path, failures, self._app.language)
             stack.callback(joiner.close)
+            joiner.begin()
             for part in parts_of(task):
                 for file_id in filter(None, (part.get("output_file_id"), part.get("error_file_id"))):
                     joiner.take(self._downloaded(str(file_id), folder / "part"))

@@ -104,9 +104,15 @@ def _lines(source: Input, file: IO[bytes]) -> Iterator[Item]:
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError:
-            raise _wrong(source, number, "is not UTF-8 text", "convert it first: iconv -f latin1 -t utf-8") from None
+            raise _wrong(source, number, "is not UTF-8 text", _conversion(line)) from None
         if text:
             yield read(source, number, text)
+
+
+def _conversion(line: bytes) -> str:
+    """How to make UTF-8 of it; a redirection of Windows PowerShell 5 writes UTF-16."""
+    name = "utf-16" if line.startswith((b"\xff\xfe", b"\xfe\xff")) else "latin1"
+    return f"convert it first: iconv -f {name} -t utf-8"
 
 
 def _from_text(source: Input, number: int, text: str) -> Item:

@@ -31,6 +31,9 @@ class Joiner:
         self._places = DiskIndex()
         self._last = 0
         self._count = 0
+
+    def begin(self) -> None:
+        """Look at what is there already. Raises UsageError for a file that cannot be used."""
         self._answers.load()
         self._answers.start()
 

@@ -97,10 +97,6 @@ def _place(app: AppContext, options: RunOptions, stack: ExitStack) -> Path:
         output = _followed(app, options.output)
         if output.is_dir():
             raise UsageError(f"{options.output} is a folder", hint="name a file: -o answers.jsonl")
-        if output.exists() and not output.is_file():
-            raise UsageError(
-                f"{options.output} is no file that answers can be kept in", hint="name one, or leave -o out"
-            )
         if _is_same(output, app.cwd / options.file):
             raise UsageError("the answers would overwrite the questions", hint="choose another -o")
         return output

@@ -80,6 +80,13 @@ def test_what_is_wrong_with_a_line(tmp_path: Path, line: str | bytes, words: str
     assert words in caught.value.message
 
 
+def test_utf_16_is_recognised(tmp_path: Path) -> None:
+    """What a redirection of Windows PowerShell 5 writes."""
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, '"hi"\n'.encode("utf-16"))
+    assert caught.value.hint == "convert it first: iconv -f utf-16 -t utf-8"
+
+
 def test_tables(tmp_path: Path) -> None:
     """Quoted fields with line ends, and braces that are no columns."""
     text = 'id,name,text\n1,Ann,"two\nlines"\n,Bob,"a, b"\n'
