@@ -66,16 +66,16 @@ def back_up(path: Path, text: str, *, stamp: str) -> Path:
         for number in range(1, 1000):
             backup = target.with_name(base if number == 1 else f"{base}-{number}")
             try:
-                _write_new(backup, text.encode())
+                _write_new(backup, text.encode(), beside=target)
             except FileExistsError:
                 continue
             return backup
     raise ConfigError(f"cannot back up {path}: too many backups of this second")
 
 
-def _write_new(path: Path, data: bytes) -> None:
-    """Whole or not at all, and over nothing that is there."""
-    with Draft(path) as draft:
+def _write_new(path: Path, data: bytes, *, beside: Path) -> None:
+    """Whole or not at all, and over nothing that is there; a draft of another second is found by the same name."""
+    with Draft(beside) as draft:
         draft.fill(data)
         if not renamed(draft.path, path):
             raise FileExistsError(path)
