@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 GENERATORS = $(wildcard scripts/docs*.py)
 export PYTHON
 
-.PHONY: help demo test fuzz check format format-check lint types docs docs-check bench build clean
+.PHONY: help demo test kills fuzz check format format-check lint types docs docs-check bench build clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -21,6 +21,9 @@ test: $(VENV)/.test ## Run the tests.
 
 fuzz: $(VENV)/.test $(VENV)/.fuzz ## Fuzz parsers and renderers; FUZZ="sse faults --minutes 10".
 	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+kills: $(VENV)/.test ## Kill every command that writes or pays at KILLS (default 100) random moments.
+	$(BIN)/python -m tests.crash --kills $(or $(KILLS),100)
 
 check: format-check lint types test docs-check ## Everything that CI runs.
 

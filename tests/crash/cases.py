@@ -289,7 +289,8 @@ def _finish_batch(ground: Ground) -> None:
     lines = [json.loads(line) for line in (ground.work / "out.jsonl").read_bytes().splitlines()]
     assert [line["id"] for line in lines] == [f"q{number}" for number in range(_PROMPTS)]
     assert all(line["content"] == f"answer {line['id']}" for line in lines)
-    assert sum(times - 1 for times in Counter(_asked(ground)).values()) <= 4
+    # Those on the wire or on their way to the disk: four jobs, and one item ahead.
+    assert sum(times - 1 for times in Counter(_asked(ground)).values()) <= 5
 
 
 def _asked(ground: Ground) -> list[str]:
