@@ -66,6 +66,8 @@ def test_a_goal_that_was_not_measured_keeps_its_line(monkeypatch: pytest.MonkeyP
     assert "| 3.2 | 4.00 | **missed** |" in before
     assert "| 3.2 | 3.00 | reached |" in after
     assert len(after.splitlines()) == 4
+    every = report.goals({goal.figure: float(number) for number, goal in enumerate(report.GOALS)})
+    assert report.goals({}, every) == every
 
 
 TABLES = ["machine", "start", "request", "memory", "text-pipe", "text-terminal", "lag-pipe", "lag-terminal", "chunks"]
