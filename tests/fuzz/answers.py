@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 
-from glmcli.render.markdown import print_markdown
+from glmcli.render.markdown import StreamingMarkdown, print_markdown
+from tests.fuzz.cells import Cells
 from tests.fuzz.material import Material
-from tests.render.screens import Screen, printed
 
 _WIDTHS = (80, 40, 12, 4, 100, 1)
 _HEIGHTS = (24, 10, 3, 1)
@@ -86,7 +86,7 @@ _OURS = re.compile(
 )
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c\ud800-\udfff]")
 # Terminals give these no cell, or as many as they like; the emulator has a taste of its own.
-_UNCERTAIN = re.compile(
+UNCERTAIN = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0590-\u1cff\u1dc0-\u1dff\u200b-\u20ff\u2600-\u27bf\ua66f-\uabff\ufb50-\uffff]|[^\x00-\uffff]"
 )
 
@@ -101,26 +101,33 @@ def fuzz_markdown(data: bytes) -> None:
     color = not material.flag()
     pause = material.pick(_PAUSES)
     sizes = material.sizes()
-    text = _UNCERTAIN.sub("\u4e2d", material.text())
+    text = UNCERTAIN.sub("\u4e2d", material.text())
 
-    screen = Screen(width, height)
-    markdown = screen.renderer(color=color)
+    frames: list[str] = []
+    now = [0.0]
+    markdown = StreamingMarkdown(
+        frames.append, width=lambda: width, height=lambda: height, color=color, clock=lambda: now[0]
+    )
     at = 0
     for size in itertools.cycle(sizes):
         if at >= len(text):
             break
         markdown.feed(text[at : at + size])
         at += size
-        screen.now += pause
+        now[0] += pause
         markdown.tick()
     markdown.finish()
+    whole: list[str] = []
+    print_markdown(text, whole.append, width=width, color=color)
 
-    whole = printed(text, width=width, height=height, color=color)
-    _check_frames("".join(screen.frames))
-    _check_frames("".join(whole.frames))
-    assert screen.rows() == whole.rows()
-    assert screen.looks() == whole.looks()
-    assert screen.cursor[0] == 0
+    _check_frames("".join(frames))
+    _check_frames("".join(whole))
+    streamed, printed = Cells(width, height), Cells(width, height)
+    for screen, written in ((streamed, frames), (printed, whole)):
+        for frame in written:
+            screen.write(frame)
+    assert streamed.looks() == printed.looks()
+    assert streamed.x == 0
 
 
 def _check_printed(text: str) -> None:

@@ -10,13 +10,16 @@ from random import Random
 
 import pytest
 
+from tests.fuzz import answers
 from tests.fuzz.__main__ import fuzz
+from tests.fuzz.cells import Cells
 from tests.fuzz.mutations import mutations
 from tests.fuzz.targets import TARGETS
+from tests.render.screens import pieces, stream
 
 CRASHES = sorted(path for path in (Path(__file__).parent / "crashes").rglob("*") if path.is_file())
 #: Executions of a target, half a second's worth where 2000 take longer.
-EXECUTIONS = {"chat": 400, "config": 150, "faults": 500, "markdown": 30, "mp3": 60, "sse": 400, "tools": 50, "wav": 100}
+EXECUTIONS = {"chat": 400, "config": 150, "faults": 500, "markdown": 80, "mp3": 60, "sse": 400, "tools": 50, "wav": 100}
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -75,3 +78,15 @@ print(watch.executions)
     [kept] = [path for path in folder.iterdir() if path.suffix != ".txt"]
     assert kept.read_bytes() == b"x"
     assert "AssertionError" in kept.with_suffix(".txt").read_text()
+
+
+@pytest.mark.parametrize("seed", answers.SEEDS[:-1], ids=range(len(answers.SEEDS) - 1))
+def test_the_quick_terminal_shows_what_the_slow_one_shows(seed: bytes) -> None:
+    """A renderer that both misread would not be found out."""
+    text = answers.UNCERTAIN.sub("\u4e2d", seed[6:].decode("utf-8", "replace"))
+    slow = stream(pieces(text, 7), width=40, height=6)
+    quick = Cells(40, 6)
+    for frame in slow.frames:
+        quick.write(frame)
+
+    assert ["".join(character for character, _ in row) for row in quick.looks()] == slow.rows()
