@@ -87,10 +87,12 @@ def test_we_are_more_patient_than_the_service(setting: float, page: int | None, 
     assert patience(setting, page) == seconds
 
 
-def test_a_slow_page_is_waited_for(glm: Glm, server: ScriptedServer) -> None:
-    """A page that takes longer than `--timeout` still comes."""
-    server.sandbox.fault = "slow"
-    assert glm("read", A, "--timeout", "0.1", "--max-retries", "0").exit_code == 0
+def test_a_time_out_that_was_asked_for_counts(glm: Glm, server: ScriptedServer) -> None:
+    """`--timeout` bounds a request, also one that would be given longer by itself."""
+    server.sandbox.fault = "stall"
+    result = glm("read", A, "--timeout", "0.1", "--max-retries", "0")
+    assert result.exit_code == 8
+    assert "nothing came" in result.stderr
 
 
 # -- which pages -------------------------------------------------------------------------

@@ -435,7 +435,7 @@ def _step(app: AppContext, options: OcrOptions) -> int:
 
 
 def _digitizer(app: AppContext, options: OcrOptions, status: _Status) -> Digitizer:
-    from glmcli.api.resources.ocr import DEFAULT_MODEL, LayoutParsing, LayoutRequest
+    from glmcli.api.resources.ocr import DEFAULT_MODEL, READ_TIMEOUT_SECONDS, LayoutParsing, LayoutRequest
     from glmcli.digitizer import Digitizer
 
     request = LayoutRequest(
@@ -447,5 +447,7 @@ def _digitizer(app: AppContext, options: OcrOptions, status: _Status) -> Digitiz
         user_id=options.user_id,
         extra=options.extra,
     )
-    parsing = LayoutParsing(app.client, timeout_seconds=app.settings.timeout_seconds.value)
+    timeout = app.settings.timeout_seconds
+    patience = READ_TIMEOUT_SECONDS if timeout.source == "default" else None
+    parsing = LayoutParsing(app.client, read_timeout_seconds=patience)
     return Digitizer(parsing, request, step=_step(app, options), watch=status.show)

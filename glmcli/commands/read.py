@@ -249,7 +249,8 @@ def _reader(app: AppContext, options: ReadOptions, route: Via) -> Reader | PlanR
     from glmcli.api.resources.reader import PlanReader, Reader, patience
     from glmcli.web import once
 
-    seconds = patience(app.settings.timeout_seconds.value, options.page_seconds)
+    timeout = app.settings.timeout_seconds
+    seconds = patience(timeout.value, options.page_seconds, is_chosen=timeout.source != "default")
     if route is Route.MCP:
         note = once(app.streams.note)
         return PlanReader(app.client, note=note, language=app.language, read_timeout_seconds=seconds)

@@ -147,10 +147,10 @@ class Layout:
 class LayoutParsing:
     """`/layout_parsing` of either region."""
 
-    def __init__(self, caller: Caller, *, timeout_seconds: float = 0.0) -> None:
-        """`timeout_seconds` is the user's own patience; it counts when it is longer than ours."""
+    def __init__(self, caller: Caller, *, read_timeout_seconds: float | None = READ_TIMEOUT_SECONDS) -> None:
+        """`read_timeout_seconds` is None where the user's own patience counts."""
         self._caller = caller
-        self._timeout_seconds = max(timeout_seconds, READ_TIMEOUT_SECONDS)
+        self._read_timeout_seconds = read_timeout_seconds
 
     def parse(self, request: LayoutRequest) -> Layout:
         """Read a document. Raises what `Caller.send` raises, and ServiceError for a reply without Markdown."""
@@ -159,7 +159,7 @@ class LayoutParsing:
             "POST",
             "/layout_parsing",
             body=json_body(request.body()),
-            read_timeout_seconds=self._timeout_seconds,
+            read_timeout_seconds=self._read_timeout_seconds,
         )
         reply = self._caller.send(call)
         return layout_from_json(json_object(reply), reply.request_id)

@@ -80,8 +80,13 @@ def _given(fields: Mapping[str, object | None]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def patience(setting_seconds: float, page_seconds: int | None) -> float:
-    """How long to wait for an answer, in seconds: longer than the service waits for the page."""
+def patience(setting_seconds: float, page_seconds: int | None, *, is_chosen: bool = False) -> float:
+    """How long to wait for an answer, in seconds: longer than the service waits for the page.
+
+    A setting that `is_chosen` by the user counts as it is.
+    """
+    if is_chosen:
+        return setting_seconds
     return max(setting_seconds, (page_seconds or DEFAULT_PAGE_SECONDS) + MARGIN_SECONDS)
 
 
