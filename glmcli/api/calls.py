@@ -6,7 +6,7 @@ that carries them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -72,6 +72,8 @@ class Call(Value):
     service itself said that it was not accepted. `read_timeout_seconds`
     overrides the setting for calls that are slow by nature, and `auth` that of
     the profile (`api.auth`) where a service wants the key in a form of its own.
+    `judge` raises the failure that an answer with HTTP 200 holds, so that it is
+    repeated like any other refusal.
     """
 
     service: Service
@@ -83,6 +85,7 @@ class Call(Value):
     repeatable: bool = True
     read_timeout_seconds: float | None = None
     auth: str | None = None
+    judge: Callable[[Reply], None] | None = None
 
 
 class Reply(Value):

@@ -136,7 +136,10 @@ class Client:
 
         def read_whole() -> Reply:
             with self._exchange(call) as reply:
-                return Reply(reply.status, reply.headers, reply.read(MAX_REPLY_BYTES))
+                whole = Reply(reply.status, reply.headers, reply.read(MAX_REPLY_BYTES))
+            if call.judge is not None:
+                call.judge(whole)
+            return whole
 
         return self._with_retries(call, read_whole)
 

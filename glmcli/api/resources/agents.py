@@ -184,7 +184,16 @@ class Agents:
         return self._send("/agents/conversation", body)
 
     def _send(self, path: str, body: Mapping[str, object], *, repeatable: bool = True) -> AgentReply:
-        return self._reply(self._caller.send(_call(path, body, repeatable=repeatable)))
+        call = _call(path, body, repeatable=repeatable).replace(judge=self._judge_refusal)
+        return self._reply(self._caller.send(call))
+
+    def _judge_refusal(self, reply: Reply) -> None:
+        """Raise the refusal that came with HTTP 200, in time for it to be repeated."""
+        from glmcli.api.faults import error_in_body
+
+        failure = error_in_body(reply.json(), headers=reply.headers, language=self._language)
+        if failure is not None:
+            raise failure
 
     def _reply(self, reply: Reply) -> AgentReply:
         return self._whole(reply.json(), reply.headers, reply.request_id)
