@@ -81,15 +81,20 @@ def whole_json(reply: OpenReply) -> object:
     """
     import json
 
+    try:
+        return json.loads(whole_bytes(reply))
+    except (ValueError, RecursionError):
+        raise StreamCut("the answer broke off: the service sent an unreadable body") from None
+
+
+def whole_bytes(reply: OpenReply) -> bytes:
+    """All of an arriving answer that has to be held to be read. Raises NetworkError when it does not end."""
     body = bytearray()
     for chunk in reply.chunks():
         body += chunk
         if len(body) > MAX_WHOLE_BYTES:
             raise NetworkError(f"the answer does not end: more than {MAX_WHOLE_BYTES >> 20} MiB came")
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise StreamCut("the answer broke off: the service sent an unreadable body") from None
+    return bytes(body)
 
 
 def events_of_stream(chunks: Iterator[bytes], parser: EventParser) -> Iterator[list[Event]]:

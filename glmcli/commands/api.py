@@ -184,9 +184,10 @@ def _write_head(app: AppContext, reply: OpenReply) -> None:
 
 def _write_extract(app: AppContext, reply: OpenReply, path: str) -> None:
     from glmcli.api.calls import Reply
+    from glmcli.api.streaming import whole_bytes
     from glmcli.rawcall import extract, lines_of
 
-    value = Reply(reply.status, reply.headers, b"".join(reply.chunks())).json()
+    value = Reply(reply.status, reply.headers, whole_bytes(reply)).json()
     _raise_failure(app, reply, value)
     for line in lines_of(extract(value, path)):
         app.streams.write_line(line)

@@ -15,7 +15,7 @@ from glmcli.api.calls import Call, Caller, Reply, json_body
 from glmcli.api.endpoints import Service
 from glmcli.api.fields import mapping, mappings, text, whole
 from glmcli.api.sse import ServerEvent, SseDecoder
-from glmcli.api.streaming import event_chunks, read_chunk
+from glmcli.api.streaming import event_chunks, read_chunk, whole_bytes
 from glmcli.errors import ContentRefused, ServiceError, StreamCut, UsageError
 
 DEFAULT_MODEL = "glm-tts"
@@ -88,7 +88,7 @@ class Speech:
         with self._caller.open(_call(request, stream=True)) as reply:
             if "json" in reply.headers.get("content-type", "") or "audio/" in reply.headers.get("content-type", ""):
                 # A server that does not stream answers whole.
-                yield self._decode(Reply(reply.status, reply.headers, b"".join(reply.chunks())))
+                yield self._decode(Reply(reply.status, reply.headers, whole_bytes(reply)))
                 return
             yield from _from_events(event_chunks(reply))
 
