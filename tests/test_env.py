@@ -155,3 +155,12 @@ def test_odd_characters_survive_the_shell(shell: str, tmp_path: Path) -> None:
 def test_each_shell_quotes_in_its_own_way(shell: Shell, line: str) -> None:
     """Also where that shell is not installed."""
     assert export_lines(ClientEnvironment({"KEY": ODD_KEY}), shell) == line
+
+
+def test_a_dry_run_shows_no_key(glm: Glm, server: ScriptedServer) -> None:
+    """It names the variables and the source of the key: showing the key is what `env` does without it."""
+    for flags in ((), ("--key-only",), ("--json",)):
+        result = glm("env", "--dry-run", *flags)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "OPENAI_API_KEY" in result.stderr
+        assert "$ZAI_API_KEY" in result.stderr

@@ -79,6 +79,9 @@ def run(app: AppContext, options: EnvOptions) -> None:
     if app.streams.stdout_is_tty and not options.reveal:
         raise UsageError("refusing to print a key to a terminal", hint=_instead(options, shell))
     client_bases(app.target)  # a provider without an address is told before a key is looked for
+    if app.options.dry_run:
+        _write_names(app, options)
+        return
     key = app.key().reveal()
     if options.key_only:
         app.streams.write(key + "\n")
@@ -88,6 +91,13 @@ def run(app: AppContext, options: EnvOptions) -> None:
         app.streams.write_json(dict(environment.variables))
     else:
         app.streams.write(export_lines(environment, shell))
+
+
+def _write_names(app: AppContext, options: EnvOptions) -> None:
+    """What would be set, without a value: a dry run shows no key."""
+    names = client_variable_names(app.target.provider, options.dialect)
+    variable = app.options.key_env or app.target.provider.own_variable or "GLM_API_KEY"
+    app.streams.note(f"dry run: {', '.join(names)} would be set, with the key as in ${variable}")
 
 
 def _write_unset(app: AppContext, options: EnvOptions, shell: Shell) -> None:
