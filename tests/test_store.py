@@ -331,6 +331,19 @@ def test_symbolic_link_is_followed_not_replaced(path: Path, tmp_path: Path) -> N
 
 
 @posix_only
+def test_what_is_no_file_is_written_to(tmp_path: Path) -> None:
+    """A history that is linked to /dev/null must not cost root the device; a pipe stands for it here."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_private(tmp_path / "link", b"data")
+    assert os.read(reader, 10) == b"data"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+@posix_only
 def test_circle_of_links_is_told(path: Path) -> None:
     """It is an error of the configuration, not a crash."""
     path.symlink_to(path)

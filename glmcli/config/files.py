@@ -27,13 +27,18 @@ def write_private(path: Path, data: bytes) -> None:
     """Replace a file by `data` in one step; mode 0600, missing folders 0700.
 
     Either the old or the new content is there after a crash. A symbolic link
-    is followed, not replaced. Raises ConfigError; the old file is then intact.
+    is followed, not replaced, and what is no file (`/dev/null`, to which a
+    history is sometimes linked) is written to. Raises ConfigError; the old
+    file is then intact.
     """
     from glmcli.drafts import Draft
 
     target = _followed(path)
     make_private_folder(target.parent)
     try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
         with Draft(target, ending=".tmp", mode=FILE_MODE) as draft:
             draft.fill(data)
             draft.path.replace(target)
