@@ -185,14 +185,14 @@ class AppContext:
 
     # -- the service -------------------------------------------------------------
 
-    def key(self) -> Secret:
-        """The API key, looked up once. Raises MissingKey, ConfigError."""
+    def key(self, *, meanwhile: Callable[[], object] = lambda: None) -> Secret:
+        """The API key, looked up once. `meanwhile` is done while a keyring looks. Raises MissingKey, ConfigError."""
         if self._key is None:
             from glmcli.config.credentials import find_key
             from glmcli.config.resolve import key_candidates
 
             candidates = key_candidates(self.settings, self.options, self.environ)
-            self._key = find_key(candidates, self.settings, self.environ, self.paths, self.streams)
+            self._key = find_key(candidates, self.settings, self.environ, self.paths, self.streams, meanwhile=meanwhile)
             self.streams.hide(self._key.reveal())
         return self._key
 
@@ -301,8 +301,10 @@ class AppContext:
     def _authorizer(self, key: Secret | None, auth: str) -> Callable[[Call], Mapping[str, str]]:
         def authorize(call: Call) -> Mapping[str, str]:
             from glmcli.api.auth import authorization
+            from glmcli.api.engine import load_httpx
 
-            return authorization(call.auth or auth, (key or self.key()).reveal(), now=self.now)
+            found = key or self.key(meanwhile=load_httpx)
+            return authorization(call.auth or auth, found.reveal(), now=self.now)
 
         return authorize
 

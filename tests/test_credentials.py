@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,18 @@ def test_hanging_keyring_is_given_up() -> None:
 
     Hanging.answer.set()
     assert "unlock the keyring" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("backend", "times"), [("keyring.backends.null.Keyring", 1), (f"{__name__}.Exploding", 0)], ids=["own", "foreign"]
+)
+def test_time_while_a_keyring_looks_is_used(backend: str, times: int) -> None:
+    """Beside keyring's own backends, of which it is known what they import."""
+    done: list[str] = []
+    store = KeyringStore(backend, meanwhile=lambda: done.append("httpx"))
+    with suppress(ConfigError):
+        store.load("work")
+    assert done == ["httpx"] * times
 
 
 def test_whatever_a_backend_raises_is_told_in_one_line() -> None:

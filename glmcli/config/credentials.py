@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from glmcli.streams import Streams
 
 T = TypeVar("T")
+Meanwhile = Callable[[], object]
+
+
+def _nothing() -> None:
+    return None
+
 
 SERVICE_NAME = "glmcli"
 KEYRING_LIMIT_SECONDS = 3.0
@@ -90,11 +96,19 @@ class KeyringStore:
     `backend` ("keyring.backends.SecretService.Keyring") is loaded without the
     discovery of all backends; None means: find the best one. A keyring that
     does not answer within `limit_seconds`, whatever it waits for, has failed.
+    `meanwhile` is done while it is asked.
     """
 
-    def __init__(self, backend: str | None = None, *, limit_seconds: float = KEYRING_LIMIT_SECONDS) -> None:
+    def __init__(
+        self,
+        backend: str | None = None,
+        *,
+        limit_seconds: float = KEYRING_LIMIT_SECONDS,
+        meanwhile: Meanwhile = _nothing,
+    ) -> None:
         self._name = backend
         self._limit_seconds = limit_seconds
+        self._meanwhile = meanwhile
         self._loaded: KeyringBackend | None = None
 
     def load(self, profile: str) -> str | None:
@@ -124,7 +138,10 @@ class KeyringStore:
         return f"{type(self._loaded).__module__}.{type(self._loaded).__qualname__}"
 
     def _ask(self, verb: str, question: Callable[[KeyringBackend], T]) -> T:
-        return _bounded(lambda: question(self._backend()), verb, self._limit_seconds)
+        # What is done meanwhile hides packages from imports (`api.engine`), which a backend of others may need.
+        is_known = (self._name or "").startswith("keyring.backends.")
+        meanwhile = self._meanwhile if is_known else _nothing
+        return _bounded(lambda: question(self._backend()), verb, self._limit_seconds, meanwhile)
 
     def _backend(self) -> KeyringBackend:
         if self._loaded is None:
@@ -156,8 +173,8 @@ def _best_backend() -> KeyringBackend:
     return links[0] if links else chosen
 
 
-def _bounded(action: Callable[[], T], verb: str, limit_seconds: float) -> T:
-    """Run a question to a keyring in a thread of its own, and give up after the limit.
+def _bounded(action: Callable[[], T], verb: str, limit_seconds: float, meanwhile: Meanwhile) -> T:
+    """Run a question to a keyring in a thread of its own, and give up when the limit has passed since `meanwhile`.
 
     Raises ConfigError instead of whatever the backend raised.
     """
@@ -174,6 +191,7 @@ def _bounded(action: Callable[[], T], verb: str, limit_seconds: float) -> T:
 
     thread = Thread(target=ask, name="keyring", daemon=True)
     thread.start()
+    meanwhile()
     thread.join(limit_seconds)
     if results:
         return results[0]
@@ -209,14 +227,16 @@ def find_key(
     environ: Mapping[str, str],
     paths: Paths,
     streams: Streams,
+    *,
+    meanwhile: Meanwhile = _nothing,
 ) -> Secret:
-    """The first key that the candidates give, cleaned.
+    """The first key that the candidates give, cleaned. `meanwhile` is done while a keyring looks, if one is asked.
 
     Raises MissingKey with a hint that names what was tried; ConfigError when
     a store fails (another key must not pay because the keyring is locked).
     """
     for candidate in candidates:
-        text = _read_candidate(candidate, settings, environ, paths, streams)
+        text = _read_candidate(candidate, settings, environ, paths, streams, meanwhile)
         if text is not None and text.strip():
             return Secret(clean_key(text, candidate.source, streams.note), candidate.source)
     raise _missing(candidates, settings)
@@ -228,12 +248,13 @@ def _read_candidate(
     environ: Mapping[str, str],
     paths: Paths,
     streams: Streams,
+    meanwhile: Meanwhile,
 ) -> str | None:
     if candidate.kind == "stdin":
         return _from_stdin(streams)
     if candidate.kind == "env":
         return environ.get(candidate.reference)
-    text = load_stored(candidate.reference, settings, environ, paths, notice=streams.note)
+    text = load_stored(candidate.reference, settings, environ, paths, notice=streams.note, meanwhile=meanwhile)
     if text is None and candidate.reference in ("keyring", "file"):
         streams.note(f"glm: no key for profile {settings.profile.value} in the {candidate.reference} store")
     return text
@@ -252,22 +273,29 @@ def load_stored(
     paths: Paths,
     *,
     notice: Notice = quiet,
+    meanwhile: Meanwhile = _nothing,
 ) -> str | None:
     """The key that a profile's reference leads to, or None. Raises ConfigError."""
     if reference.startswith("env:"):
         return environ.get(reference.removeprefix("env:")) or None
     if reference.startswith("command:"):
         return run_key_command(reference.removeprefix("command:"), environ)
-    store = open_store(reference, paths, keyring_backend=settings.keyring_backend, notice=notice)
+    backend = settings.keyring_backend
+    store = open_store(reference, paths, keyring_backend=backend, notice=notice, meanwhile=meanwhile)
     return store.load(settings.profile.value or "")
 
 
 def open_store(
-    kind: str, paths: Paths, *, keyring_backend: str | None = None, notice: Notice = quiet
+    kind: str,
+    paths: Paths,
+    *,
+    keyring_backend: str | None = None,
+    notice: Notice = quiet,
+    meanwhile: Meanwhile = _nothing,
 ) -> FileStore | KeyringStore:
     """The store called `keyring` or `file`. Raises ConfigError for another word."""
     if kind == "keyring":
-        return KeyringStore(keyring_backend)
+        return KeyringStore(keyring_backend, meanwhile=meanwhile)
     if kind == "file":
         return FileStore(paths.credentials_file, notice=notice)
     # Not repeated: it may be a key that stands in the wrong place.
