@@ -13,7 +13,7 @@ import pytest
 
 from glmcli.api.clientenv import ClientEnvironment
 from glmcli.commands.env import Shell, detect_shell, export_lines
-from tests.harness import TEST_KEY, Glm
+from tests.harness import TEST_KEY, Glm, ScriptedServer
 
 PLAN = {"ZAI_CODING_API_KEY": TEST_KEY}
 
