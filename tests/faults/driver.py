@@ -96,6 +96,17 @@ def _place(fault: dict[str, Any]) -> None:
         folder = tempfile.mkdtemp()
         os.chdir(folder)
         os.rmdir(folder)
+    if "HOME" not in os.environ:
+        _move_account(Path(sys.argv[1]).parent / "account")
+
+
+def _move_account(folder: Path) -> None:
+    """Without HOME the account says where home is: that of whoever runs the tests is neither read nor written."""
+    import pwd
+
+    entry = pwd.getpwuid(os.getuid())
+    moved = pwd.struct_passwd((*entry[:5], str(folder), *entry[6:]))
+    pwd.getpwuid = lambda uid: moved
 
 
 if __name__ == "__main__":
