@@ -423,3 +423,12 @@ def test_a_question_says_it_in_the_last_week(
     if told:
         assert f"the key of profile router {told}" in result.stderr
         assert "a new one: glm profile login router" in result.stderr
+
+
+def test_the_page_about_routers_shows_a_good_file() -> None:
+    """What is to be copied from the documents means what they say."""
+    page = (Path(__file__).parent.parent / "docs" / "routers.md").read_text("utf-8")
+    router = read(page.split("```toml\n")[1].split("```")[0]).profiles["router"].router
+    assert router is not None
+    assert (router.daily_budget, router.requests_per_minute, router.key_expires) == (1_000_000, 120, "2027-02-19")
+    assert [router.weight_of(name) for name in ("glm-5.3", "glm-5v-turbo", "glm-9")] == [1, 8, 2]
