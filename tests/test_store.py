@@ -12,6 +12,7 @@ import pytest
 
 from glmcli.config.files import locked, write_private
 from glmcli.config.model import Profile
+from glmcli.config.schema import value_from_text
 from glmcli.config.store import edit_config, environment_with_file, find_directory_file, load_config
 from glmcli.errors import ConfigError, ExitCode
 
@@ -105,6 +106,8 @@ BROKEN = {
     "open text": (b'version = 1\n\nmodel = "glm\n', "line 3, column 13: illegal character '\\n'"),
     "end of file": (b"version = 1\na = [1,\n", "line 2: "),
     "twice": (b"version = 1\nversion = 1\n", "line 2, column 12: cannot overwrite a value"),
+    "nested without end": (b"a = " + b"[" * 100_000, "nested too deeply, or holds a number of too many digits"),
+    "too many digits": (b"a = " + b"9" * 5000, "nested too deeply, or holds a number of too many digits"),
     "not UTF-8": (b"version = 1\nmodel = '\xff'\n", "line 2: not UTF-8 text"),
     "version": (b"version = '1'\n", "line 1: version must be a whole number, not text"),
     "default_profile": (b"default_profile = 1\n", "line 1: default_profile must be text, not a whole number"),
@@ -131,6 +134,26 @@ BROKEN = {
     "no_log": (b"[settings]\nno_log = 1\n", "line 2: settings.no_log must be true or false, not a whole number"),
     "timeout": (b"[settings]\ntimeout = 1979-05-27\n", "line 2: settings.timeout must be a number, not a date or time"),
 }
+
+
+def test_a_file_too_deep_for_changes_is_read_and_left_alone(path: Path) -> None:
+    """What changes a file gives up earlier than what reads it."""
+    data = b"a = " + b"[" * 150 + b"]" * 150 + b"\n"
+    path.write_bytes(data)
+
+    assert load_config(path).exists
+    with pytest.raises(ConfigError, match="cannot be changed here"), edit_config(path) as document:
+        document["default_profile"] = "x"
+
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000], ids=["nested without end", "too many digits"])
+def test_a_value_that_cannot_be_read_is_text(text: str) -> None:
+    """For a key that we do not know; a known one says what it must be."""
+    assert value_from_text(text, ("future", "key")) == text
+    with pytest.raises(ConfigError, match="must be"):
+        value_from_text(text, ("settings", "timeout"))
 
 
 @pytest.mark.parametrize(("data", "reason"), BROKEN.values(), ids=BROKEN.keys())

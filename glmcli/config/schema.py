@@ -214,7 +214,7 @@ def _toml_value(text: str, types: Types, otherwise: object) -> object:
 
     try:
         document = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, or more than can be read
         return otherwise
     value = document.pop("value")
     return value if type(value) in types and not document else otherwise

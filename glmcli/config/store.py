@@ -155,7 +155,7 @@ def edit_config(
         if before is not None:
             parse_config(before, path)
             repair_modes(path, notice)
-        document = tomlkit.parse(before or "")
+        document = _editable(before or "", path)
         yield document
         if tomlkit.dumps(document) == (before or ""):
             return
@@ -164,6 +164,19 @@ def edit_config(
             after = f"version = {VERSION}\n{after}"
         parse_config(after, path)
         write_private(path, after.encode())
+
+
+def _editable(text: str, path: Path) -> tomlkit.TOMLDocument:
+    """A document for changes. Raises ConfigError: what can be read may still be too deep for it."""
+    import tomlkit
+    from tomlkit.exceptions import ParseError
+
+    try:
+        return tomlkit.parse(text)
+    except (ParseError, RecursionError) as error:
+        raise ConfigError(
+            f"{path} cannot be changed here: {error}", hint="change it in an editor: glm config edit"
+        ) from None
 
 
 def text_of(document: tomlkit.TOMLDocument, *, notice: Notice = quiet) -> str:

@@ -22,6 +22,11 @@ def parse_toml(text: str, path: Path) -> dict[str, object]:
             f"{path}, {_place_and_reason(str(error), text)}",
             hint=f"mend it in an editor; nothing was changed in {path.name}",
         ) from None
+    except (RecursionError, ValueError):  # arrays within arrays, or a number of thousands of digits
+        raise ConfigError(
+            f"{path} is nested too deeply, or holds a number of too many digits",
+            hint=f"mend it in an editor; nothing was changed in {path.name}",
+        ) from None
 
 
 def _place_and_reason(message: str, text: str) -> str:

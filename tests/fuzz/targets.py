@@ -26,7 +26,7 @@ TARGETS: dict[str, Target] = {
     "messages": Target(events.fuzz_messages, events.MESSAGES_SEEDS, events.MESSAGES_WORDS),
     "faults": Target(refusals.fuzz_faults, refusals.FAULT_SEEDS, refusals.FAULT_WORDS),
     "batch": Target(batches.fuzz_batch, batches.SEEDS, batches.WORDS),
-    "config": Target(configs.fuzz_config, configs.SEEDS, configs.WORDS),
+    "config": Target(configs.fuzz_config, configs.SEEDS, configs.WORDS, 5000),
     "dotenv": Target(dotenv.fuzz_dotenv, dotenv.SEEDS, dotenv.WORDS),
     "markdown": Target(answers.fuzz_markdown, answers.SEEDS, answers.WORDS, 2000),
     "tools": Target(tools.fuzz_tools, tools.PYTHON_SEEDS, tools.PYTHON_WORDS, 200),
