@@ -20,7 +20,8 @@ from glmcli.api.auth import JwtSource
 from glmcli.config.model import GlobalOptions
 from glmcli.context import AppContext
 from glmcli.streams import Streams
-from tests.faults.conftest import make_files
+from tests.faults import conftest as faults
+from tests.faults.conftest import Ready, at, remember
 from tests.faults.ways import ONLINE, WAYS, Way, each
 from tests.harness import Glm, GlmProcess, Result, ScriptedServer
 from tests.raw_server import Answer, RawServer, response
@@ -31,10 +32,7 @@ OTHER = "Another-company-key-0815-never-shown"
 QUICK = ("--max-retries", "0", "--timeout", "5")
 
 
-@pytest.fixture
-def way_files(tmp_path: Path) -> dict[str, str]:
-    """The files that the ways name."""
-    return make_files(tmp_path / "work")
+way_files, ready, slept = faults.way_files, faults.ready, faults.slept
 
 
 def shown(result: Result, folder: Path, *keys: str) -> list[str]:
@@ -81,14 +79,21 @@ ECHOES = {
 )
 @each(*WAYS)
 def test_no_command_shows_the_key(
-    glm: Glm, server: ScriptedServer, way: Way, way_files: dict[str, str], tmp_path: Path, flags: tuple[str, ...]
+    glm: Glm,
+    server: ScriptedServer,
+    way: Way,
+    way_files: dict[str, str],
+    tmp_path: Path,
+    ready: Ready,
+    flags: tuple[str, ...],
 ) -> None:
     """Neither on the way to an answer, nor in a log, nor in a file."""
+    ready(way)
     _accept(server, way.provider)
-    result = glm(*way.argv(way_files, *flags), input=way.input, env={"ZAI_API_KEY": MARK})
-    assert result.exit_code == 0, result.stderr
+    result = glm(*way.argv(way_files, *flags), input=way.input, env={way.variable: MARK})
+    assert result.exit_code == (9 if way.name == "tasks-fetch" and "--dry-run" not in flags else 0), result.stderr
     places = shown(result, tmp_path, MARK)
-    assert places == (["stdout"] if way.shows_key else [])
+    assert places == (["stdout"] if way.shows_key and "--dry-run" not in flags else [])
 
 
 def _accept(server: ScriptedServer, provider: str) -> None:
@@ -100,14 +105,19 @@ def _accept(server: ScriptedServer, provider: str) -> None:
 @pytest.mark.parametrize("flags", [(), ("-vv",), ("--json",)], ids=lambda flags: " ".join(flags) or "plain")
 @each(*ONLINE)
 def test_a_server_that_quotes_the_key_is_not_repeated(
-    glm: Glm, way: Way, way_files: dict[str, str], tmp_path: Path, echo: str, flags: tuple[str, ...]
+    glm: Glm,
+    way: Way,
+    way_files: dict[str, str],
+    home: Path,
+    tmp_path: Path,
+    slept: list[float],
+    echo: str,
+    flags: tuple[str, ...],
 ) -> None:
     """In a message, a page, a header, an address or an event: it is taken out before it is told."""
-    if way.name in ("batch", "ocr"):
-        pytest.skip("its own waits between attempts make it slow; `chat` takes the same way")
     with RawServer([ECHOES[echo]]) as server:
-        env = {"ZAI_API_KEY": MARK, "GLM_ORIGIN_INTL": server.address}
-        result = glm(*way.argv(way_files, "--max-retries", "1", *flags), env=env)
+        remember(way, home, server.address)
+        result = glm(*way.argv(way_files, "--max-retries", "1", *flags), env={way.variable: MARK, **at(server.address)})
     # `api` and `tokenize` may pass on what was answered, as it was answered.
     allowed = {"stdout"} if way.may_succeed and echo in ("torso", "event") else set()
     assert set(shown(result, tmp_path, MARK)) <= allowed
@@ -247,12 +257,15 @@ def test_an_exception_of_a_library_does_not_print_the_key(
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @each(*ONLINE)
-def test_no_redirect_carries_the_key_away(glm: Glm, way: Way, way_files: dict[str, str], status: int) -> None:
+def test_no_redirect_carries_the_key_away(
+    glm: Glm, way: Way, way_files: dict[str, str], home: Path, status: int
+) -> None:
     """Another port is another host: it does not even get a request."""
     with RawServer([response(b"{}")]) as other:
         moved = response(b"", f"Location: {other.address}/api/paas/v4", status=f"{status} Moved")
         with RawServer([moved]) as server:
-            result = glm(*way.argv(way_files, *QUICK), env={"ZAI_API_KEY": MARK, "GLM_ORIGIN_INTL": server.address})
+            remember(way, home, server.address)
+            result = glm(*way.argv(way_files, *QUICK), env={way.variable: MARK, **at(server.address)})
         assert other.requests == []
         if not way.is_report:
             assert result.exit_code == 8
@@ -275,15 +288,17 @@ class Tunnel:
 
 
 @each(*ONLINE)
-def test_a_proxy_does_not_see_the_key(glm: Glm, way: Way, way_files: dict[str, str]) -> None:
+def test_a_proxy_does_not_see_the_key(glm: Glm, way: Way, way_files: dict[str, str], home: Path) -> None:
     """It is asked to connect, and hears the beginning of a TLS handshake."""
     tunnel = Tunnel()
+    host = "open.bigmodel.cn" if way.provider == "zhipu" else "api.z.ai"
+    remember(way, home, f"https://{host}")
     with RawServer([tunnel]) as proxy:
-        env = {"ZAI_API_KEY": MARK, "HTTPS_PROXY": f"http://user:{OTHER}@127.0.0.1:{proxy.port}"}
+        env = {way.variable: MARK, "HTTPS_PROXY": f"http://user:{OTHER}@127.0.0.1:{proxy.port}"}
         result = glm(*way.argv(way_files, *QUICK, "-vv"), env=env)
     assert result.exit_code == 8 or way.is_report
     [head] = {request.split(b"\r\n")[0] for request in proxy.requests}
-    assert head == b"CONNECT api.z.ai:443 HTTP/1.1"
+    assert head == f"CONNECT {host}:443 HTTP/1.1".encode()
     assert b"\x16\x03" in tunnel.heard
     assert MARK.encode() not in tunnel.heard + b"".join(proxy.requests)
     assert MARK not in result.stderr
@@ -379,12 +394,13 @@ def test_a_cloned_repository_cannot_redirect_the_key(glm: Glm, server: ScriptedS
 
 
 @each(*ONLINE)
-def test_a_dry_run_sends_nothing(glm: Glm, way: Way, way_files: dict[str, str], tmp_path: Path) -> None:
+def test_a_dry_run_sends_nothing(glm: Glm, way: Way, way_files: dict[str, str], home: Path, tmp_path: Path) -> None:
     """The command that is printed names the variable, and no connection is opened."""
     with RawServer([response(b"{}")]) as server:
-        result = glm(*way.argv(way_files, "--dry-run"), env={"ZAI_API_KEY": MARK, "GLM_ORIGIN_INTL": server.address})
+        remember(way, home, server.address)
+        result = glm(*way.argv(way_files, "--dry-run"), env={way.variable: MARK, **at(server.address)})
     assert (result.exit_code, server.requests) == (0, [])
-    assert re.search(r"\$ZAI(_CODING)?_API_KEY", result.stdout)
+    assert re.search(r"\$(ZAI|ZHIPU)(_CODING)?_API_KEY", result.stdout)
     assert shown(result, tmp_path, MARK) == []
 
 

@@ -25,9 +25,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the driver fork
 
 #: Those that keep files and tasks by themselves have tests of their own for what they cannot keep.
 WAYS = tuple(
-    way
-    for way in ways.WAYS
-    if not (way.is_paid or way.is_report or way.is_patient or way.command in ("tasks", "agent"))
+    way for way in ways.WAYS if not (way.is_paid or way.is_report or way.before or way.command in ("tasks", "agent"))
 )
 DRIVER = Path(__file__).with_name("driver.py")
 ROOT = Path(__file__).parents[2]

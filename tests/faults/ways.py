@@ -1,13 +1,15 @@
 """Ways to call each command: the rows that every fault is crossed with.
 
 `{clip}` in the words of a way is a short recording; the fixture `way_files`
-makes it. A new command without a way fails `test_ways`.
+makes it. What a way asks about (`before`) is made by the fixture `ready`. A new
+command without a way fails `test_ways`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -21,8 +23,8 @@ class Way:
     business codes (the monitor's do not). `is_paid` is a creation that is not repeated
     when its outcome is unknown. `is_report` tells failures line by line, with
     an exit code for the whole, which is 0 for some failures when it
-    `may_succeed`. `is_patient` waits longer than `--timeout` says. `provider` is whose key it takes,
-    `shows_key` that printing it is its purpose.
+    `may_succeed`. `provider` is whose key it takes, `shows_key` that printing it is its purpose.
+    `before` is the command whose work it asks about.
     """
 
     name: str
@@ -33,15 +35,20 @@ class Way:
     is_paid: bool = False
     is_report: bool = False
     may_succeed: bool = False
-    is_patient: bool = False
     provider: str = "zai"
     shows_key: bool = False
     input: bytes = b""
+    before: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
         """The command that is called."""
         return self.words[0]
+
+    @property
+    def variable(self) -> str:
+        """The variable from which it takes its key."""
+        return "ZHIPU_API_KEY" if self.provider == "zhipu" else "ZAI_API_KEY"
 
     def argv(self, files: Mapping[str, str], *more: str) -> list[str]:
         """The words with the files put in; `more` stands before them."""
@@ -56,8 +63,19 @@ def _paid(name: str, *words: str) -> Way:
     return Way(name, words, is_online=True, has_codes=True, is_paid=True)
 
 
-def _patient(name: str, *words: str) -> Way:
-    return Way(name, words, is_online=True, has_codes=True, is_patient=True)
+def _china(name: str, *words: str, before: tuple[str, ...] = (), **kind: Any) -> Way:
+    words = (*words, "--provider", "zhipu")
+    return Way(name, words, is_online=True, has_codes=True, provider="zhipu", before=before, **kind)
+
+
+_UPLOAD = ("files", "upload", "{prompts}", "--provider", "zhipu")
+_SUBMIT = ("batch", "submit", "{prompts}", "-m", "glm-4.7", "--provider", "zhipu")
+_ONBOARDING = ("--non-interactive", "--auth-choice", "zai", "--store", "env", "--key-env", "ZAI_API_KEY")
+_VIDEO = ("video", "a cat", "--no-wait")
+
+
+def _task(name: str, *words: str) -> Way:
+    return Way(name, ("tasks", *words, "--force"), is_online=True, is_report=True, before=_VIDEO)
 
 
 def _report(name: str, *words: str, may_succeed: bool = False) -> Way:
@@ -80,16 +98,35 @@ WAYS = (
     _online("transcribe-stream", "transcribe", "--stream", "{clip}", is_streamed=True),
     _online("models-remote", "models", "--remote"),
     _online("search", "search", "hello"),
-    _patient("read", "read", "https://example.com/page"),
-    _patient("ocr", "ocr", "https://example.com/scan.pdf"),
-    # Its failures come with status 200 and are not repeated.
-    Way("agent", ("agent", "translate", "hello", "--to", "ja"), is_online=True),
+    _online("read", "read", "https://example.com/page"),
+    _online("ocr", "ocr", "https://example.com/scan.pdf"),
+    _online("agent", "agent", "translate", "hello", "--to", "ja"),
+    _online("agent-run", "agent", "run", "general_translation", "hello"),
+    _china("embed", "embed", "hello"),
+    _china("rerank", "rerank", "hello", "one", "two"),
+    _china("moderate", "moderate", "hello"),
+    _china("files-list", "files", "list"),
+    _china("files-delete", "files", "delete", "{file}", before=_UPLOAD),
+    _china(
+        "files-download", "files", "download", "{file}", "--force", before=_UPLOAD, is_report=True, may_succeed=True
+    ),
+    _china("files-upload", "files", "upload", "{prompts}"),
+    _china("batch-remote", "batch", "list", "--remote"),
+    _china("batch-submit", "batch", "submit", "{prompts}", "-m", "glm-4.7", is_paid=True),
+    _china("batch-status", "batch", "status", before=_SUBMIT),
+    _china("batch-wait", "batch", "wait", "--interval", "1", before=_SUBMIT),
+    _china("batch-cancel", "batch", "cancel", before=_SUBMIT),
+    # Sound is looked for before JSON, which has words of its own.
+    _china("speak", "speak", "hello", "-o", "hello.wav", "--force", is_report=True),
+    _task("tasks-wait", "wait", "last", "--interval", "0.01"),
+    _task("tasks-fetch", "fetch", "last"),
     # An estimate stands in for a count, and raw answers pass as they are: both with 0.
     _report("tokenize", "tokenize", "hello", may_succeed=True),
     _report("api", "api", "GET", "models", may_succeed=True),
     _paid("image", "image", "a cat", "-o", "cat.png"),
     _paid("video", "video", "a cat", "--no-wait"),
     _report("batch", "batch", "run", "{prompts}", "-o", "answers.jsonl"),
+    _report("onboard", "onboard", *_ONBOARDING),
     _report("doctor", "doctor", "--provider", "zai"),
     _monitor("usage", "usage"),
     _monitor("usage-series", "usage", "--models", "--tools"),
