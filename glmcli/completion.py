@@ -119,7 +119,7 @@ def _configured(table: str) -> list[str]:
 
     try:
         document = tomllib.loads(find_paths(os.environ).config_file.read_text("utf-8"))
-    except (OSError, ValueError, GlmError):
+    except (OSError, ValueError, RecursionError, GlmError):
         return []
     names = document.get(table)
     return list(names) if isinstance(names, dict) else []

@@ -144,7 +144,7 @@ def _configuration(path: Path) -> object:
 
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

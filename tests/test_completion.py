@@ -91,10 +91,11 @@ def test_other_shells_show_help_beside_a_word(argv: list[str], line: str) -> Non
     assert candidates(argv) == [line]
 
 
-def test_a_broken_configuration_offers_no_profiles(home: Path, glm_process: GlmProcess) -> None:
+@pytest.mark.parametrize("text", ["profiles = [broken", "a = " + "[" * 100_000], ids=["open", "nested without end"])
+def test_a_broken_configuration_offers_no_profiles(home: Path, glm_process: GlmProcess, text: str) -> None:
     """The Tab key never complains."""
     home.mkdir()
-    (home / "config.toml").write_text("profiles = [broken")
+    (home / "config.toml").write_text(text)
     result = glm_process("--complete", "bash", "-p", "")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
 

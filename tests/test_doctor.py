@@ -172,6 +172,15 @@ def test_a_broken_configuration_is_examined(glm: Glm, server: ScriptedServer, ho
     assert (home / "config.toml").read_text() == "[profiles.work\n"
 
 
+def test_a_configuration_nested_without_end_is_examined_too(glm: Glm, home: Path) -> None:
+    """In words, and in the file for support."""
+    home.mkdir(mode=0o700)
+    (home / "config.toml").write_text("a = " + "[" * 100_000)
+    assert "nested too deeply" in glm("doctor").stdout
+    assert glm("doctor", "--bundle", "support.json").exit_code == 3
+    assert json.loads(Path("support.json").read_text())
+
+
 def test_nothing_set_up(glm: Glm) -> None:
     """Exit 3, four rows, and the way to begin."""
     result = glm("doctor", "--json")
