@@ -358,8 +358,10 @@ class _LocalRun:
         self._reasons[reason] += 1
         self._progress.failed += 1
         self._lost.put(key_of(outcome.item.id), Entry(0, 0, 0))
-        item = outcome.item
-        self._failures.append({"id": item.id, "line": item.line, "tries": outcome.tries, **error.to_json()})
+        item, hidden = outcome.item, self._app.streams.without_secrets
+        # A server may quote the key, and the file may be shown to others.
+        told = {name: hidden(value) if isinstance(value, str) else value for name, value in error.to_json().items()}
+        self._failures.append({"id": item.id, "line": item.line, "tries": outcome.tries, **told})
 
     def _show(self, *, to_the_end: bool = False) -> None:
         """Pass answers on to standard output in the order of the input, as far as it is complete."""
