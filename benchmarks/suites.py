@@ -23,6 +23,8 @@ class Keyring(KeyringBackend):
     def delete_password(self, service, username): pass
 """
 REAL_KEYRING = "key from Secret Service"
+#: What every command that calls stands on; httpcore is what httpx imports for its first connection.
+LIBRARIES = "import gc; gc.disable(); import typer, httpx, httpcore, os; os._exit(0)"
 
 
 def start(bench: Bench, plan: Plan) -> Outcome:
@@ -45,7 +47,9 @@ def request(bench: Bench, plan: Plan) -> Outcome:
     chat = Case("glm chat, key from environment", [GLM, "chat", prompt], asks=True)
     keys = _stored_keys(bench)
     peer_cases = others(bench, plan, prompt)
-    cases = [*floors(bench, prompt), chat, Case("glm stream", [GLM, "stream", prompt], asks=True), *keys]
+    libraries = Case("typer and httpx, imported", [PYTHON, "-c", LIBRARIES])
+    stream = Case("glm stream", [GLM, "stream", prompt], asks=True)
+    cases = [*floors(bench, prompt), libraries, chat, stream, *keys]
     if "tls" in bench.origins:
         trusted = {"SSL_CERT_FILE": str(bench.certificate)}
         cases.append(Case("glm chat, TLS", [GLM, "chat", prompt], asks=True, environ=trusted, server="tls"))
@@ -54,6 +58,8 @@ def request(bench: Bench, plan: Plan) -> Outcome:
     bare = cases[0]
     for sample in bare.samples:
         sample.memory = _bare_memory()
+    for sample in libraries.samples:
+        sample.request = sample.wall
     figures = {"request / pass": chat.ratio(_request, bare, _wall), "memory / pass": chat.ratio(_memory, bare)}
     for case in peer_cases:
         figures[f"request / {case.name}"] = chat.ratio(_request, case)
