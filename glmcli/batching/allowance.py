@@ -63,7 +63,7 @@ class Allowance:
 
     def error(self, told: str, again: str) -> GlmError:
         """Why the batch stopped, and what to do."""
-        budget = self.refused
+        budget = self.today() or self.refused  # with what was under way when it was refused
         assert budget is not None
         from glmcli.render.quota import clock
 
