@@ -198,6 +198,29 @@ def test_pay_as_you_go(glm: Glm, server: ScriptedServer, key: str, argv: list[st
     assert told in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("reply", "exit_code", "told"),
+    [
+        pytest.param({"status": 502, "body": b"<html><title>nginx</title>"}, 1, "nginx", id="web page"),
+        pytest.param({"body": b"<html><title>Portal</title>"}, 1, "Portal", id="login page"),
+        pytest.param({"body": b"{broken"}, 1, "not JSON", id="garbage"),
+        pytest.param({"json": {"code": 200, "success": True, "data": None}}, 1, "no data", id="no data"),
+        pytest.param({"status": 429, "json": {"error": {"code": "1302", "message": "slow"}}}, 6, "1302", id="busy"),
+        pytest.param({"status": 404, "json": {}}, 0, "pays from a balance", id="no such endpoint"),
+        pytest.param({"json": {"code": 500, "success": False, "msg": "no coding plan"}}, 0, "balance", id="no plan"),
+    ],
+)
+def test_a_fault_is_not_taken_for_a_balance(
+    glm: Glm, server: ScriptedServer, reply: dict[str, Any], exit_code: int, told: str
+) -> None:
+    """Only the service can say that a key has no plan; anything else is told, with a way to go on."""
+    server.script("GET", QUOTA, **reply)
+    result = glm("usage", "--max-retries", "0")
+    assert (result.exit_code, told in result.stderr) == (exit_code, True), result.stderr
+    assert ("glm usage --local" in result.stderr) == (exit_code != 0)
+    assert glm("usage", "--local").exit_code == 0
+
+
 def test_a_custom_endpoint_has_no_windows(glm: Glm) -> None:
     """Exit 2 before anything is sent."""
     result = glm("usage", "--base-url", "http://127.0.0.1:9/v1", env={"GLM_API_KEY": "x"})

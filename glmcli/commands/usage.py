@@ -191,7 +191,7 @@ def _monitor(app: AppContext) -> Monitor:
 
 
 def _quota_of(app: AppContext, monitor: Monitor) -> PlanQuota | None:
-    """The plan; None for a balance without one. Raises ServiceError when a plan should be there and is not."""
+    """The plan; None for a balance without one. Raises ServiceError for a fault, and for a plan that is not there."""
     from glmcli.api.resources.quota import has_no_plan
 
     provider = app.settings.provider.value
@@ -200,11 +200,16 @@ def _quota_of(app: AppContext, monitor: Monitor) -> PlanQuota | None:
     except KeyRefused:
         raise
     except ServiceError as error:
-        if provider.plan is Plan.PAYG:
+        if provider.plan is Plan.PAYG and (has_no_plan(error) or _is_missing(error)):
             return None
         if has_no_plan(error):
             raise _without_plan(provider, error) from error
         raise _untold(provider, error) from error
+
+
+def _is_missing(error: ServiceError) -> bool:
+    """Whether the service has no such endpoint, which says nothing bad about a balance."""
+    return error.http_status == 404 and not error.is_foreign
 
 
 def _without_plan(provider: Provider, error: ServiceError) -> ServiceError:
@@ -229,6 +234,7 @@ def _untold(provider: Provider, error: ServiceError) -> ServiceError:
         code=error.code,
         http_status=error.http_status,
         request_id=error.request_id,
+        retryable=error.retryable,
         exit_code=error.exit_code,
     )
 

@@ -129,6 +129,7 @@ WAYS = (
     _report("onboard", "onboard", *_ONBOARDING),
     _report("doctor", "doctor", "--provider", "zai"),
     _monitor("usage", "usage"),
+    Way("usage-balance", ("usage", "--provider", "zai"), is_online=True),
     _monitor("usage-series", "usage", "--models", "--tools"),
     Way("models", ("models",)),
     Way("usage-local", ("usage", "--local")),

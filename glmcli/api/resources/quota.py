@@ -232,7 +232,9 @@ class Monitor:
     def quota(self, *, team: bool = False) -> PlanQuota:
         """The plan and its windows."""
         data = self._ask("/monitor/usage/quota/limit", {"type": "2"} if team else None)
-        return quota_from_json(data if isinstance(data, dict) else {})
+        if not isinstance(data, dict):
+            raise ServiceError("the answer about the plan has no data", is_foreign=True)
+        return quota_from_json(data)
 
     def model_usage(self, start: float, end: float) -> Series:
         """Calls and tokens between two moments (epoch seconds)."""
