@@ -98,6 +98,12 @@ class Outcome:
     error: GlmError | None = None
 
 
+def _with_way_back(error: GlmError, task: Task) -> GlmError:
+    """A failure to hear of a task, which is not over for that."""
+    error.hint = "\n".join(filter(None, (error.hint, f"the task goes on; later: {come_back(task)}")))
+    return error
+
+
 @dataclass(slots=True)
 class Jobs:
     """The jobs of one invocation.
@@ -227,7 +233,8 @@ class Jobs:
         """Ask for each task in turn until all have ended or the deadline comes; each outcome as it is known."""
         policy = PollingPolicy(self.interval_seconds, self.deadline_seconds)
         status = StatusLine(self.app.streams)
-        started, asked, misses = time.monotonic(), 0, dict.fromkeys((task.id for task in tasks), 0)
+        started, asked = time.monotonic(), 0
+        misses: dict[str, list[GlmError]] = {task.id: [] for task in tasks}
         waiting = list(tasks)
         try:
             while waiting:
@@ -242,7 +249,7 @@ class Jobs:
                 pause = policy.pause(asked, time.monotonic() - started)
                 if waiting and pause is None:
                     status.clear()
-                    yield from (Outcome(task, self._pending(task)) for task in waiting)
+                    yield from (Outcome(task, self._unended(task, misses[task.id])) for task in waiting)
                     return
                 if waiting:
                     self._pause(pause or 0, status, waiting)
@@ -259,27 +266,26 @@ class Jobs:
             task = outcome.task
         return task
 
-    def _look_at(self, task: Task, misses: dict[str, int]) -> Outcome | None:
-        """How a task has ended; None while it runs."""
+    def _look_at(self, task: Task, misses: dict[str, list[GlmError]]) -> Outcome | None:
+        """How a task has ended; None while it runs. `misses` are the failures in a row to find that out."""
         if task.status != RUNNING:
             error = error_of(task)
             return Outcome(task, error)
         try:
             reply = KINDS[task.kind].ask(self._clients.of(task), task)
         except (NetworkError, ServiceError) as error:
-            misses[task.id] += 1
+            misses[task.id].append(error)
             if is_unknown_there(error):
                 lost = TaskFailed(
                     f"the service does not know task {name_of(task)} (any more): {error.message}", hint=forget_it(task)
                 )
                 return Outcome(self._update(task, status=LOST, error=error.message), lost)
-            if error.retryable and misses[task.id] < _PATIENCE:
+            if error.retryable and len(misses[task.id]) < _PATIENCE:
                 return None
-            error.hint = "\n".join(filter(None, (error.hint, f"the task goes on; later: {come_back(task)}")))
-            return Outcome(task, error)
+            return Outcome(task, _with_way_back(error, task))
         except GlmError as error:
             return Outcome(task, error)
-        misses[task.id] = 0
+        misses[task.id].clear()
         return None if reply.state is JobState.RUNNING else self._ended(task, reply)
 
     def _ended(self, task: Task, reply: JobReply) -> Outcome:
@@ -296,7 +302,10 @@ class Jobs:
             return Outcome(task, TaskFailed(f"task {name_of(task)} succeeded, but the service named no file"))
         return Outcome(self._update(task, status=SUCCEEDED, result={"files": files, "reply": body}))
 
-    def _pending(self, task: Task) -> TaskPending:
+    def _unended(self, task: Task, misses: Sequence[GlmError]) -> GlmError:
+        """Why there is no end at the deadline: the last question failed, or the task still runs."""
+        if misses:
+            return _with_way_back(misses[-1], task)
         elapsed = duration(self.app.now() - task.created_at)
         return TaskPending(f"task {name_of(task)} is still running after {elapsed}", hint=come_back(task))
 

@@ -237,6 +237,28 @@ def test_a_wait_survives_trouble_on_the_way(glm: Glm, server: ScriptedServer, re
     assert glm("tasks", "wait", id, *FAST, "--max-retries", "0").exit_code == 0
 
 
+@pytest.mark.parametrize("argv", [("fetch",), ("wait", *FAST, "--deadline", "0")], ids=["fetch", "wait"])
+@pytest.mark.parametrize(
+    ("reply", "exit_code", "words"),
+    [
+        pytest.param({"status": 502, "body": b"<html><title>nginx</title>"}, 1, "nginx", id="web page"),
+        pytest.param({"status": 500, "json": {"error": {"code": "500", "message": "x"}}}, 1, "500", id="failure"),
+        pytest.param({"status": 429, "json": {"error": {"code": "1302", "message": "slow"}}}, 6, "1302", id="busy"),
+    ],
+)
+def test_a_question_without_an_answer_is_not_taken_for_a_running_task(
+    glm: Glm, server: ScriptedServer, argv: tuple[str, ...], reply: dict[str, Any], exit_code: int, words: str
+) -> None:
+    """The fault is told, and the task stays open."""
+    id = submit(glm)
+    server.script("GET", "", **reply)
+    result = glm("tasks", argv[0], id, *argv[1:], "--max-retries", "0")
+    assert (result.exit_code, words in result.stderr) == (exit_code, True), result.stderr
+    assert f"the task goes on; later: glm tasks wait {id}" in result.stderr
+    assert status_of(glm, id) == "running"
+    assert glm("tasks", "wait", id, *FAST).exit_code == 0
+
+
 def test_a_refused_key_ends_the_wait_at_once(glm: Glm, server: ScriptedServer) -> None:
     """No patience mends it, and the task stays open."""
     id = submit(glm)
