@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 USER_AGENT = f"glmcli/{__version__}"
-#: A whole reply larger than this is refused (bytes, after decompression).
-MAX_REPLY_BYTES = 256 * 1024 * 1024
+#: A whole reply larger than this is refused (bytes, after decompression): files and streams are not read whole.
+MAX_REPLY_BYTES = 64 * 1024 * 1024
 #: The body of a refusal is read up to here; the rest says nothing more.
 MAX_ERROR_BYTES = 1024 * 1024
 CONNECT_TIMEOUT_SECONDS = 10.0
@@ -320,14 +320,13 @@ class ArrivingReply:
 
     def read_some(self, limit_bytes: int) -> bytes:
         """The body up to a limit; what lies behind it is left unread."""
-        pieces: list[bytes] = []
-        size = 0
+        body = bytearray()
         for piece in self.chunks():
-            pieces.append(piece)
-            size += len(piece)
-            if size >= limit_bytes:
+            body += piece
+            if len(body) >= limit_bytes:
                 break
-        return b"".join(pieces)[:limit_bytes]
+        del body[limit_bytes:]
+        return bytes(body)
 
 
 def _tls_context(environ: Mapping[str, str]) -> ssl.SSLContext:

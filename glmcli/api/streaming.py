@@ -13,8 +13,8 @@ from glmcli.events import Event, ReasoningDelta, TextDelta
 
 Delta = TypeVar("Delta", TextDelta, ReasoningDelta)
 
-#: An answer of this many bytes does not end: the longest of any model is a tenth of it, frames included.
-MAX_STREAM_BYTES = 256 * 1024 * 1024
+#: An answer of this many bytes does not end: the longest of any model is a fifth of it, frames included.
+MAX_STREAM_BYTES = 128 * 1024 * 1024
 #: The same for an answer that comes whole although a stream was asked for.
 MAX_WHOLE_BYTES = 64 * 1024 * 1024
 
@@ -60,7 +60,7 @@ def _surely_events(reply: OpenReply, chunks: Iterator[bytes], language: str) -> 
     head = b""
     for chunk in chunks:
         head += chunk
-        if len(head.lstrip(_BLANK)) >= _LONGEST_START:
+        if len(head.lstrip(_BLANK)) >= _LONGEST_START or len(head) >= _SHOWN_BYTES:
             break
     if not head.lstrip(_BLANK).startswith(_STARTS):
         from glmcli.api.faults import not_json

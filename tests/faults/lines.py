@@ -119,6 +119,7 @@ def endless_faults() -> Iterator[LineFault]:
     yield LineFault("endless pings", _endless(events, b": ping\n\n" * 1000), 8, 8, "does not end")
     yield LineFault("endless JSON", _endless(whole, b'[1,[2,["' * 1000), 8, 8, "")
     yield LineFault("endless page", _endless(page, _PIECE), 1, 8, "")
+    yield LineFault("endless blanks", _endless(page.removesuffix(b"<html>"), b"\n" * 65536), 1, 8, "")
     yield LineFault("endless refusal", _endless(refusal, _PIECE), 1, 1, "")
 
 
