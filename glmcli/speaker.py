@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from glmcli.newfile import NewFile
     from glmcli.streams import Streams
 
+#: Kinds of content that are surely no samples.
+_NO_SOUNDS = ("text", "image", "video", "multipart")
+#: A page is known by its beginning.
+_LOOKED_AT_BYTES = 1024
+
 #: Is told how many pieces are through, and the bytes of sound that came.
 OnProgress = Callable[[int, int], None]
 
@@ -72,9 +77,19 @@ def samples_of(reply: Reply) -> Samples:
         from glmcli.api.faults import error_in_body
 
         raise error_in_body(reply.json()) or _no_sound(reply, "JSON")
-    if not reply.body or "text/" in reply.headers.get("content-type", ""):
-        raise _no_sound(reply, reply.headers.get("content-type") or "nothing")
+    _check_samples(reply)
     return Samples(reply.body, RATE)
+
+
+def _check_samples(reply: Reply) -> None:
+    """Any bytes can be played as samples, a picture or a proxy's page too. Raises ServiceError for what is no sound."""
+    from glmcli.api.faults import is_page, not_json
+
+    content_type = reply.headers.get("content-type", "")
+    if not reply.body or is_page(reply.headers, reply.body[:_LOOKED_AT_BYTES].decode("utf-8", "replace")):
+        raise not_json(reply.status, reply.headers, reply.body)
+    if content_type.partition("/")[0] in _NO_SOUNDS:
+        raise _no_sound(reply, content_type)
 
 
 def _from_wav(reply: Reply) -> Samples:

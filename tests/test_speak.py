@@ -291,6 +291,26 @@ def test_an_answer_that_is_no_sound(glm: Glm, server: ScriptedServer, body: byte
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.parametrize("where", [("-o", "a.wav"), ("-o", "-")], ids=["file", "pipe"])
+@pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "application/octet-stream", "audio/wav"])
+def test_a_login_page_is_named(glm: Glm, server: ScriptedServer, content_type: str, where: tuple[str, str]) -> None:
+    """Whatever the proxy calls it: as every other command does, with its title."""
+    page = b"<!DOCTYPE html><html><head><title>Hotel Wi-Fi</title></head></html>"
+    server.script("POST", "/audio/speech", body=page, headers={"Content-Type": content_type})
+    result = glm("speak", "hi", *where, "--max-retries", "0")
+    assert (result.exit_code, result.stdout) == (ExitCode.FAILED, "")
+    assert "a proxy answered with a web page instead of the service (HTTP 200): Hotel Wi-Fi" in result.stderr
+    assert list(Path().iterdir()) == []
+
+
+def test_a_picture_is_not_played(glm: Glm, server: ScriptedServer) -> None:
+    """Any bytes could be samples; what calls itself something else is none."""
+    server.script("POST", "/audio/speech", body=b"\x89PNG\r\n", headers={"Content-Type": "image/png"})
+    result = glm("speak", "hi", "-o", "a.wav")
+    assert (result.exit_code, "image/png where 16-bit mono sound" in result.stderr) == (ExitCode.FAILED, True)
+    assert list(Path().iterdir()) == []
+
+
 def test_bare_samples_instead_of_wav(glm: Glm, server: ScriptedServer) -> None:
     """A service that ignores the wish gets its samples a head."""
     server.script("POST", "/audio/speech", body=b"\1\0\2\0", headers={"Content-Type": "audio/pcm"})

@@ -99,7 +99,7 @@ def not_json(
     hint = entry.words(language).advice
     if not text.strip():
         phrase = "empty"
-    elif _is_page(lowered, text):
+    elif is_page(lowered, text):
         phrase, said, hint = "page", _title(text), _phrase("page_hint", language)
     said = one_line(said)
     message = _phrase(phrase, language, status=status)
@@ -126,7 +126,8 @@ def nearest_models(name: str, known: Iterable[str]) -> list[str]:
     return [by_lower[found] for found in get_close_matches(wanted, by_lower, n=3, cutoff=0.6)]
 
 
-def _is_page(headers: Headers, text: str) -> bool:
+def is_page(headers: Headers, text: str) -> bool:
+    """Whether a body that begins so is a web page. Header names are lower case."""
     start = text.lstrip("\ufeff \t\r\n")[:200].lower()
     if start.startswith(("<!doctype html", "<html", "<head", "<body")):
         return True
