@@ -97,6 +97,32 @@ def finish(glm: Glm) -> Any:
     return glm(*ZHIPU, "batch", "fetch")
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param(b"<!DOCTYPE html><title>Hotel Wi-Fi</title>", "Hotel Wi-Fi", id="login page"),
+        pytest.param(b"", "empty body", id="nothing"),
+        pytest.param(b"it works!", "holds no answer of this batch", id="another text"),
+        pytest.param(
+            b'{"custom_id":"job-000001","response":{}}\n', "holds no answer of this batch", id="another batch"
+        ),
+    ],
+)
+def test_what_came_instead_of_the_answers(glm: Glm, server: ScriptedServer, body: bytes, words: str) -> None:
+    """Is told, and the answers can be fetched still."""
+    names = ask(3)
+    glm(*SUBMIT)
+    for _ in range(4):
+        glm(*ZHIPU, "batch", "status")
+    server.script("GET", "/content", body=body)
+    failed = glm(*ZHIPU, "batch", "fetch", "--max-retries", "0")
+    assert (failed.exit_code, failed.stdout, words in failed.stderr) == (1, "", True), failed.stderr
+    assert glm(*ZHIPU, "tasks", "list", "--json").json["tasks"][0]["status"] != "fetched"
+    assert not Path("out.jsonl").exists()
+    assert glm(*ZHIPU, "batch", "fetch").exit_code == 0
+    assert [line["id"] for line in lines_of()] == names
+
+
 def test_failures_and_what_is_missing(glm: Glm, server: ScriptedServer) -> None:
     """Failures have code and reason beside the output, and `glm batch run` completes the file."""
     Path("in.jsonl").write_text('"echo: a"\n"fault:1301 b"\n"echo: c"\n')

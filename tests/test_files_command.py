@@ -191,3 +191,55 @@ def test_delete(glm: Glm, china: Changes) -> None:
     assert glm("files", "delete", ids[0], env=china).exit_code == ExitCode.FAILED
     id = glm("files", "upload", "b.txt", env=china).stdout.strip()
     assert glm("files", "delete", id, "--json", env=china).json == {"schema_version": 1, "deleted": [id]}
+
+
+PAGE = b"<!DOCTYPE html><html><head><title>Hotel Wi-Fi</title></head><body>Pay here</body></html>"
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "out.jsonl", "--force"], ["-o", "-"]], ids=["named", "over", "pipe"])
+@pytest.mark.parametrize(
+    ("body", "content_type", "exit_code", "told"),
+    [
+        pytest.param(PAGE, "text/html; charset=utf-8", ExitCode.FAILED, "a web page", id="login page"),
+        pytest.param(PAGE, "application/octet-stream", ExitCode.FAILED, "Hotel Wi-Fi", id="page by its bytes"),
+        pytest.param(b"", "application/octet-stream", ExitCode.FAILED, "empty body", id="nothing"),
+        pytest.param(
+            b'{"error":{"code":"1113","message":"no"}}', "application/json", ExitCode.BALANCE, "1113", id="no"
+        ),
+    ],
+)
+def test_what_came_instead_of_a_file_is_not_saved(
+    glm: Glm,
+    server: ScriptedServer,
+    china: Changes,
+    output: list[str],
+    body: bytes,
+    content_type: str,
+    exit_code: int,
+    told: str,
+) -> None:
+    """One clear error; nothing stands under the name, and what stood there stays."""
+    if "--force" in output:
+        Path("out.jsonl").write_text("mine")
+    before = {path.name: path.read_bytes() for path in Path().iterdir()}
+    server.script("GET", "/files/f/content", body=body, headers={"Content-Type": content_type})
+    result = glm("files", "download", "f", *output, "--max-retries", "0", env=china)
+    assert (result.exit_code, result.stdout, told in result.stderr) == (exit_code, "", True), result.stderr
+    assert {path.name: path.read_bytes() for path in Path().iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        pytest.param(PAGE, "page.html", id="a page that is asked for"),
+        pytest.param(b'{"custom_id":"job-1","error":{"code":"1301","message":"x"}}\n', "e.jsonl", id="a failed line"),
+        pytest.param(LINE.encode() * 20_000, "long.jsonl", id="many lines"),
+    ],
+)
+def test_what_only_looks_like_a_failure_is_saved(
+    glm: Glm, server: ScriptedServer, china: Changes, body: bytes, name: str
+) -> None:
+    """Byte for byte."""
+    server.script("GET", "/files/f/content", body=body, headers={"Content-Type": "text/html"})
+    assert glm("files", "download", "f", "-o", name, env=china).exit_code == 0
+    assert Path(name).read_bytes() == body

@@ -23,6 +23,7 @@ from glmcli.api.bodies import PathSource
 from glmcli.api.endpoints import Region, Service
 from glmcli.api.polling import PollingPolicy
 from glmcli.api.resources.batches import TERMINAL, Batch, Batches
+from glmcli.api.resources.files import file_chunks
 from glmcli.batching.answers import FailureFile
 from glmcli.batching.joining import Joiner
 from glmcli.batching.local import only_run
@@ -268,16 +269,19 @@ class HostedBatches:
             stack.callback(joiner.close)
             joiner.begin()
             for part in parts_of(task):
-                for file_id in filter(None, (part.get("output_file_id"), part.get("error_file_id"))):
-                    joiner.take(self._downloaded(str(file_id), folder / "part"))
+                for name in ("output_file_id", "error_file_id"):
+                    if part.get(name):
+                        # Nothing in the output is a fault, nothing among the errors a success.
+                        file = self._downloaded(part[name], folder / "part", may_be_empty=name == "error_file_id")
+                        joiner.take(file)
             answered = joiner.finish()
         status = FETCHED if is_over(task) else None
         task = self._save(task, parts_of(task), status=status)
         return Joined(task, path, answered, failures.count, requests_of(task))
 
-    def _downloaded(self, file_id: str, place: Path) -> Path:
+    def _downloaded(self, file_id: str, place: Path, *, may_be_empty: bool) -> Path:
         with self._service.files.content(file_id) as reply, place.open("wb") as file:
-            for piece in reply.chunks():
+            for piece in file_chunks(reply, may_be_empty=may_be_empty):
                 file.write(piece)
         return place
 

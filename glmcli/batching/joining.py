@@ -13,7 +13,7 @@ from glmcli.api.resources.chat import answer_from_json
 from glmcli.batching.answers import AnswerFile, FailureFile, Line
 from glmcli.batching.index import DiskIndex, Entry, Order, key_of
 from glmcli.batching.requests import answer_line, checked
-from glmcli.errors import GlmError
+from glmcli.errors import GlmError, ServiceError
 
 if TYPE_CHECKING:
     from glmcli.events import Answer
@@ -31,6 +31,7 @@ class Joiner:
         self._places = DiskIndex()
         self._last = 0
         self._count = 0
+        self._found = 0
 
     def begin(self) -> None:
         """Look at what is there already. Raises UsageError for a file that cannot be used."""
@@ -38,7 +39,8 @@ class Joiner:
         self._answers.start()
 
     def take(self, path: Path) -> None:
-        """Read one file of the service."""
+        """Read one file of the service. Raises ServiceError for one that is not of this batch."""
+        before = self._found
         lines: list[Line] = []
         with path.open("rb") as file:
             for data in file:
@@ -49,6 +51,12 @@ class Joiner:
                     self._append(lines)
                     lines = []
         self._append(lines)
+        if self._found == before and path.stat().st_size:
+            raise ServiceError(
+                "what the service sent holds no answer of this batch",
+                hint="nothing is lost there: glm batch fetch",
+                is_foreign=True,
+            )
 
     def finish(self) -> int:
         """Write the output; how many answers came."""
@@ -83,6 +91,7 @@ class Joiner:
         key = key_of(id)
         self._places.put(key_of(str(place)), Entry(int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big"), 0))
         self._last = max(self._last, place)
+        self._found += 1
         try:
             return answer_line(id, digest, _answer_in(value, self._language))
         except GlmError as error:

@@ -223,6 +223,9 @@ def run_delete(app: AppContext, ids: tuple[str, ...], *, experimental: bool = Fa
 
 # -- download ----------------------------------------------------------------------------
 
+#: Whoever names the file so expects a page; else one is a proxy's.
+_PAGES = (".html", ".htm")
+
 
 @dataclass(frozen=True, slots=True)
 class DownloadOptions:
@@ -244,7 +247,7 @@ def download(
 
 def run_download(app: AppContext, options: DownloadOptions) -> None:
     """Write the file whole or not at all, and print its path."""
-    from glmcli.api.resources.files import Files
+    from glmcli.api.resources.files import Files, file_chunks
     from glmcli.regional import require_china
 
     if options.output == STDOUT and not app.streams.stdout_is_tty:  # a batch file is text: a terminal may have it
@@ -253,7 +256,7 @@ def run_download(app: AppContext, options: DownloadOptions) -> None:
     files = Files(app.client)
     if options.output == STDOUT:
         with files.content(options.id) as reply:
-            for chunk in reply.chunks():
+            for chunk in file_chunks(reply):
                 app.streams.write_bytes(chunk)
         return
     path, size = _saved(app, files, options)
@@ -264,6 +267,7 @@ def run_download(app: AppContext, options: DownloadOptions) -> None:
 
 
 def _saved(app: AppContext, files: Files, options: DownloadOptions) -> tuple[Path, int]:
+    from glmcli.api.resources.files import file_chunks
     from glmcli.newfile import NewFile
     from glmcli.render.progress import StatusLine, download_line
 
@@ -271,7 +275,7 @@ def _saved(app: AppContext, files: Files, options: DownloadOptions) -> tuple[Pat
     status = StatusLine(app.streams)
     with files.content(options.id) as reply, NewFile(place, ".jsonl") as file:
         try:
-            for chunk in reply.chunks():
+            for chunk in file_chunks(reply, may_be_page=place.path.suffix.lower() in _PAGES):
                 file.write(chunk)
                 status.show(download_line(options.id, file.size, None))
         finally:

@@ -18,11 +18,17 @@ from glmcli.api.calls import Call, Caller, OpenReply
 from glmcli.api.endpoints import Service
 from glmcli.api.fields import mappings, text, whole
 from glmcli.api.resources.async_results import json_object
-from glmcli.errors import ServiceError, UsageError
+from glmcli.errors import NetworkError, ServiceError, UsageError
 
 MIB = 1024 * 1024
 #: The largest file that any purpose takes, in bytes.
 MAX_BYTES = 100 * MIB
+#: A file of more bytes does not end: a batch of 50,000 long answers is smaller.
+MAX_CONTENT_BYTES = 16 * 1024 * MIB
+#: What is no file is known by its beginning.
+_LOOKED_AT_BYTES = 64 * 1024
+#: Keys of a line of a batch, which may tell of an error without being one.
+_BATCH_KEYS = frozenset({"custom_id", "response", "method"})
 #: Files per page of a list, the most that the service gives.
 _PAGE = 100
 #: File name endings that the purpose `agent` takes, with what each is sent as.
@@ -110,10 +116,49 @@ class Files:
             after = page[-1].id
 
     def content(self, id: str) -> AbstractContextManager[OpenReply]:
-        """The bytes of a batch file as they arrive (region cn). Raises what `Caller.open` raises."""
+        """The answer that holds a batch file (region cn), for `file_chunks`. Raises what `Caller.open` raises."""
         path = f"/files/{quote(id, safe='')}/content"
         return self._caller.open(Call(Service.FILES, "GET", path, headers={"Accept": "*/*"}))
 
     def delete(self, id: str) -> None:
         """Forget a file (region cn). Raises what `Caller.send` raises."""
         json_object(self._caller.send(Call(Service.FILES, "DELETE", f"/files/{quote(id, safe='')}")))
+
+
+def file_chunks(reply: OpenReply, *, may_be_page: bool = False, may_be_empty: bool = False) -> Iterator[bytes]:
+    """The bytes of a file as they arrive.
+
+    Raises ServiceError before the first of them for what came instead: a web page, a refusal told
+    with HTTP 200, nothing at all. Raises NetworkError when it does not end.
+    """
+    chunks = reply.chunks()
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= _LOOKED_AT_BYTES:
+            break
+    if head or not may_be_empty:
+        _check_content(reply, head, may_be_page=may_be_page)
+    yield head
+    size = len(head)
+    for chunk in chunks:
+        size += len(chunk)
+        if size > MAX_CONTENT_BYTES:
+            raise NetworkError(f"the file does not end: more than {MAX_CONTENT_BYTES // MIB:,} MiB came")
+        yield chunk
+
+
+def _check_content(reply: OpenReply, head: bytes, *, may_be_page: bool) -> None:
+    from glmcli.api.faultbodies import parsed
+    from glmcli.api.faults import error_in_body, is_page, not_json
+
+    is_foreign = not may_be_page and is_page(reply.headers, head[:1024].decode("utf-8", "replace"))
+    if not head or is_foreign:
+        raise not_json(reply.status, reply.headers, head)
+    try:
+        value = parsed(head)
+    except ValueError:
+        return  # several lines, or no JSON: a file
+    error = error_in_body(value, headers=reply.headers, status=reply.status)
+    if error is not None and isinstance(value, dict) and not value.keys() & _BATCH_KEYS:
+        raise error
