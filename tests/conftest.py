@@ -6,6 +6,7 @@ After every test it is proven that no key came out: not in output, not in a file
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -31,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `make test &` in a script; the commands would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "shows_key: the command prints a key because that is its purpose")
     config.addinivalue_line("markers", "network: the test may leave this machine")
 
