@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from glmcli import checkup, codes
-from glmcli.api.endpoints import PROVIDERS, VENDOR_PROVIDERS
+from glmcli.api.endpoints import PROVIDERS, VENDOR_PROVIDERS, Plan
 from glmcli.catalogue import text
 from glmcli.checkup import Check, Level
 from glmcli.config.model import Config, Secret, Settings
 from glmcli.context import AppContext, Manner
 from glmcli.diagnosis import OPEN, Evidence, Finding, Outcome, Row, Subject, Verdict, diagnose
 from glmcli.errors import ExitCode, GlmError
-from glmcli.probing import TIMEOUT_SECONDS, Prober
+from glmcli.probing import TIMEOUT_SECONDS, Prober, finding_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,7 +183,7 @@ def _rows(
     if provider not in VENDOR_PROVIDERS:
         rows = [_not_of_vendor(row, provider, language) for row in diagnose(Evidence(), language=language)]
         return tuple(rows), _ask_compatible(app, settings, key, scope)
-    evidence = _gather(app, settings, key, scope)
+    evidence = _without_word_of_plan(_gather(app, settings, key, scope), provider)
     subject = Subject(_switchable_profile(settings), provider, variable=key.variable)
     rows = diagnose(evidence, language=language, subject=subject)
     return tuple(rows), next(row for row in rows if row.provider == provider)
@@ -220,6 +220,15 @@ def _gather(app: AppContext, settings: Settings, key: Secret, scope: Scope) -> E
         evidence = prober.ask_completions(evidence, [own], models=[settings.model.value])
         providers = [name for name in providers if name != own]
     return prober.ask_completions(evidence, providers)
+
+
+def _without_word_of_plan(evidence: Evidence, provider: str) -> Evidence:
+    """The evidence, in which a fault of the monitor is one of the plan: nothing else shows that the plan pays."""
+    seen, trouble = evidence.of(provider), evidence.plan_of(provider).trouble
+    is_open = seen.models.outcome is Outcome.OK and seen.completion.outcome is Outcome.NOT_ASKED
+    if PROVIDERS[provider].plan is not Plan.CODING or not is_open or trouble.outcome is Outcome.NOT_ASKED:
+        return evidence
+    return Evidence({**evidence.providers, provider: replace(seen, models=trouble)}, evidence.plans)
 
 
 def _undecided(evidence: Evidence, settings: Settings, providers: Sequence[str]) -> list[str]:
@@ -286,10 +295,10 @@ def _try_completion(app: AppContext, settings: Settings) -> Finding:
         return Finding(Outcome.REFUSED, detail=text("doctor.no_model", app.language))
     request = ChatRequest(model=model, messages=[{"role": "user", "content": "ping"}], max_tokens=1)
     try:
-        chat_resource(app).create(request)
+        answer = chat_resource(app).create(request)
     except GlmError as error:
         return Finding.of_error(error, model=model)
-    return Finding(Outcome.OK, model=model)
+    return finding_of(answer, model)
 
 
 def _selection(settings: Settings) -> str:

@@ -22,6 +22,7 @@ from glmcli.errors import GlmError, KeyRefused, ServiceError
 if TYPE_CHECKING:
     from glmcli.api.client import Client
     from glmcli.context import AppContext
+    from glmcli.events import Answer
 
 TIMEOUT_SECONDS = 5.0
 #: One token is enough to see whether somebody pays.
@@ -115,8 +116,10 @@ class Prober:
         except KeyRefused as error:
             return PlanFinding(PlanState.REFUSED, detail=self._clean(error).message)
         except GlmError as error:
-            without = isinstance(error, ServiceError) and has_no_plan(error)
-            return PlanFinding(PlanState.NONE if without else PlanState.UNKNOWN, detail=self._clean(error).message)
+            detail = self._clean(error).message
+            if isinstance(error, ServiceError) and has_no_plan(error):
+                return PlanFinding(PlanState.NONE, detail=detail)
+            return PlanFinding(detail=detail, trouble=Finding.of_error(error) if _is_fault(error) else Finding())
         if not quota.level and not quota.windows:
             return PlanFinding(PlanState.UNKNOWN)
         full = quota.used_up
@@ -140,9 +143,7 @@ class Prober:
             answer = ChatCompletions(client, language=self._app.language).create(request)
         except GlmError as error:
             return Finding.of_error(self._clean(error), model=model)
-        if not (answer.finish_reason or answer.content or answer.reasoning):
-            return Finding(Outcome.PAGE, detail="a reply that is no completion", model=model)
-        return Finding(Outcome.OK, model=model)
+        return finding_of(answer, model)
 
     # -- parts -------------------------------------------------------------------
 
@@ -172,6 +173,13 @@ class Prober:
         return self._clients[provider]
 
 
+def finding_of(answer: Answer, model: str) -> Finding:
+    """What a whole answer shows: that the service answers, unless it is none."""
+    if not (answer.finish_reason or answer.content or answer.reasoning):
+        return Finding(Outcome.PAGE, detail="a reply that is no completion", model=model)
+    return Finding(Outcome.OK, model=model)
+
+
 def target_of(app: AppContext, provider: str) -> Target:
     """The endpoint of a provider of the vendor, whatever profile and settings are in force.
 
@@ -190,6 +198,11 @@ def _by_region(providers: Iterable[str]) -> dict[Region, list[str]]:
     for name in providers:
         found.setdefault(PROVIDERS[name].region, []).append(name)
     return found
+
+
+def _is_fault(error: GlmError) -> bool:
+    """Whether a question failed on its way; an endpoint that is missing or closed to a key is none."""
+    return not isinstance(error, ServiceError) or error.is_foreign or error.retryable
 
 
 def _is_worth_asking(models: Finding) -> bool:

@@ -7,10 +7,11 @@ import re
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from glmcli import supportfile
+from glmcli import codes, supportfile
 from glmcli.checkup import Level, check_variables, without_userinfo
 from glmcli.config.model import Secret
 from glmcli.errors import GlmError
@@ -59,6 +60,55 @@ def test_the_matrix(
     result = glm("doctor", "-q", *argv, env=env)
     shown = re.sub(r"at \d{4}-\S+ \S+ \S+", "at TIME", result.stdout)
     golden.check(f"doctor/command-{name}.{language}.txt", f"exit {result.exit_code}\n{shown}")
+
+
+@pytest.mark.parametrize(
+    ("reply", "exit_code", "verdict", "words"),
+    [
+        pytest.param({"status": 502, "body": b"<html><title>nginx</title>"}, 8, "not_the_service", "nginx", id="page"),
+        pytest.param({"body": b"{broken"}, 8, "not_the_service", "not JSON", id="garbage"),
+        pytest.param({"status": 500, "json": {"error": {"code": "500", "message": "x"}}}, 1, "failed", "500", id="5xx"),
+        pytest.param(
+            {"status": 429, "json": {"error": {"code": "1302", "message": "x"}}}, 6, "busy", "1302", id="busy"
+        ),
+        pytest.param({"status": 404, "json": {}}, 0, "accepted", "only a request can tell", id="no such endpoint"),
+    ],
+)
+def test_a_plan_of_which_nothing_is_heard_does_not_work(
+    glm: Glm, server: ScriptedServer, reply: dict[str, Any], exit_code: int, verdict: str, words: str
+) -> None:
+    """That the key is accepted says nothing about the plan; a completion that is answered says more."""
+    env = {"ZAI_API_KEY": server.keys["zai-coding"]}
+    server.script("GET", "/quota/limit", **reply)
+    result = glm("doctor", "--json", "--provider", "zai-coding", env=env)
+    found = result.json["selected"]
+    assert (result.exit_code, found["verdict"], words in found["meaning"]) == (exit_code, verdict, True), found
+    server.script("GET", "/quota/limit", **reply)
+    assert glm("doctor", "--provider", "zai-coding", "--probe", env=env).exit_code == 0
+
+
+@pytest.mark.parametrize("provider", ["zai", "zai-coding"])
+@pytest.mark.parametrize("argv", [(), ("--probe",)], ids=["free", "probed"])
+def test_no_refusal_is_success(glm: Glm, server: ScriptedServer, provider: str, argv: tuple[str, ...]) -> None:
+    """Whatever code every question brings: no exit code 0, and for money, plan and limits that of the code."""
+    wrong = []
+    for code, entry in codes.CODES.items():
+        server.sandbox.fault = code
+        result = glm("doctor", "--provider", provider, *argv, env={"ZAI_API_KEY": server.keys[provider]})
+        if result.exit_code == 0 or (entry.exit_code in (5, 6) and result.exit_code != entry.exit_code):
+            wrong.append((code, result.exit_code))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("body", [{}, {"choices": []}, {"choices": [{}]}, {"choices": [{"message": {}}]}], ids=str)
+def test_an_endpoint_that_answers_nothing_does_not_work(glm: Glm, server: ScriptedServer, body: object) -> None:
+    """A router that says yes and sends no answer."""
+    server.script("GET", "/models", json={"data": [{"id": "some"}]})
+    server.script("POST", "/chat/completions", json=body)
+    env = {"GLM_API_KEY": FOREIGN_KEY, "GLM_MODEL": "some"}
+    result = glm("doctor", "--json", "--probe", "--base-url", f"{server.address}/v1", env=env)
+    assert result.exit_code != 0
+    assert result.json["selected"]["verdict"] in ("not_the_service", "failed")
 
 
 def test_only_the_own_region_gets_the_key(glm: Glm, server: ScriptedServer) -> None:

@@ -64,13 +64,18 @@ class PlanState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlanFinding:
-    """The plan behind a key. `used_up` says that a window is full, until `reset_at` (epoch seconds)."""
+    """The plan behind a key.
+
+    `used_up` says that a window is full, until `reset_at` (epoch seconds); `trouble` is a fault
+    because of which nothing is known.
+    """
 
     state: PlanState = PlanState.UNKNOWN
     level: str | None = None
     used_up: bool = False
     reset_at: float | None = None
     detail: str | None = None
+    trouble: Finding = Finding()
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,8 @@ def judge(provider: str, evidence: Evidence) -> Verdict:
         return Verdict.NOT_ASKED
     if seen.models.outcome in (Outcome.NETWORK, Outcome.PAGE) or refused in (Verdict.BUSY, Verdict.RESTRICTED):
         return _of_finding(provider, seen.models, evidence)
-    return _of_plan(provider, evidence, accepted=seen.models.outcome is Outcome.OK)
+    accepted = seen.models.outcome is Outcome.OK
+    return _of_plan(provider, evidence, otherwise=None if accepted else refused or Verdict.FAILED)
 
 
 def _of_finding(provider: str, finding: Finding, evidence: Evidence) -> Verdict:
@@ -109,8 +110,8 @@ def has_plan(coding: str, evidence: Evidence) -> bool:
     )
 
 
-def _of_plan(provider: str, evidence: Evidence, *, accepted: bool) -> Verdict:
-    """The verdict where no completion was tried."""
+def _of_plan(provider: str, evidence: Evidence, *, otherwise: Verdict | None) -> Verdict:
+    """The verdict where no completion was tried; `otherwise` that of a key that is not accepted."""
     plan = evidence.plan_of(provider)
     if PROVIDERS[provider].plan is Plan.CODING:
         if plan.state is PlanState.ACTIVE:
@@ -118,8 +119,8 @@ def _of_plan(provider: str, evidence: Evidence, *, accepted: bool) -> Verdict:
         if plan.state is PlanState.NONE:
             works = evidence.of(sibling_of(provider)).completion.outcome is Outcome.OK
             return Verdict.PAYG_KEY_ON_CODING if works else Verdict.NO_PLAN
-    if not accepted:
-        return Verdict.FAILED
+    if otherwise is not None:
+        return otherwise
     if PROVIDERS[provider].plan is Plan.PAYG and plan.state is PlanState.ACTIVE:
         return Verdict.ACCEPTED_BESIDE_PLAN
     return Verdict.ACCEPTED
