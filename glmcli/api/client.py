@@ -147,10 +147,21 @@ class Client:
     def open(self, call: Call) -> Iterator[ArrivingReply]:
         """Carry out a call and hand over the answer as it arrives.
 
-        Repeated only until the head of an answer has come. Raises as `send`.
+        Repeated only until the head of an answer has come, or with `call.judge` a refusal in JSON. Raises as `send`.
         """
         with ExitStack() as stack:
-            yield self._with_retries(call, lambda: stack.enter_context(self._exchange(call)))
+            yield self._with_retries(call, lambda: self._opened(call, stack))
+
+    def _opened(self, call: Call, stack: ExitStack) -> ArrivingReply:
+        """An attempt that is left open until the end of `stack`."""
+        if call.judge is None:
+            return stack.enter_context(self._exchange(call))
+        with ExitStack() as attempt:
+            reply = attempt.enter_context(self._exchange(call))
+            if "json" in reply.headers.get("content-type", ""):
+                call.judge(reply.hold())
+            stack.push(attempt.pop_all())
+        return reply
 
     @contextmanager
     def fetch(self, url: str, *, headers: Mapping[str, str] | None = None) -> Iterator[ArrivingReply]:
@@ -276,7 +287,8 @@ class Client:
         proxy = choose_proxy(url, self._options.environ)
         key = (scheme, proxy)
         if key not in self._pools:
-            verify = _tls_context(self._options.environ) if scheme == "https" else False
+            # A pool for plain http never looks at it; False would make a context, which takes a millisecond.
+            verify: Any = _tls_context(self._options.environ) if scheme == "https" else None
             self._pools[key] = httpx.Client(verify=verify, proxy=proxy, trust_env=False)
         return self._pools[key]
 
@@ -291,6 +303,12 @@ class ArrivingReply:
         self._watcher = watcher
         self.status = response.status_code
         self.headers: dict[str, str] = {name.lower(): value for name, value in response.headers.items()}
+        self._held: bytes | None = None
+
+    def hold(self) -> Reply:
+        """Read the whole body at once; it can be read again as it were arriving. Raises as `read`."""
+        self._held = self.read(MAX_REPLY_BYTES)
+        return Reply(self.status, self.headers, self._held)
 
     def redirect(self) -> str | None:
         """The target of a redirect, else None."""
@@ -302,6 +320,9 @@ class ArrivingReply:
 
         from glmcli.api.compression import decompressed
 
+        if self._held is not None:
+            yield self._held
+            return
         try:
             for piece in decompressed(self._response.iter_raw(), self.headers.get("content-encoding", "")):
                 self._watcher.body(piece)
