@@ -365,6 +365,21 @@ def test_a_stream_that_is_refused(glm: Glm, server: ScriptedServer) -> None:
     assert glm("agent", "run", "general_translation", "hi", "--stream").exit_code == ExitCode.BALANCE
 
 
+@pytest.mark.parametrize(("fault", "requests", "exit_code"), [("1302x2", 3, 0), ("1302", 3, 6), ("1113", 1, 5)])
+def test_a_refused_stream_is_asked_for_again(
+    glm: Glm, server: ScriptedServer, fault: str, requests: int, exit_code: int
+) -> None:
+    """A rate limit that is told with HTTP 200 is waited for before any output; what no retry mends is told at once."""
+    code, _, times = fault.partition("x")
+    refusal = {"agent_id": "x", "status": "failed", "error": {"code": code, "message": "no"}}
+    for _ in range(int(times or requests)):
+        server.script("POST", "/agents", json=refusal)
+    result = glm("agent", "run", "general_translation", "hi", "--stream", "--max-retries", "2")
+    asked = [request for request in server.requests if request.method == "POST"]
+    assert (result.exit_code, len(asked), bool(result.stdout)) == (exit_code, requests, exit_code == 0)
+    assert result.stderr.count("trying again in") == requests - 1
+
+
 MESSAGE: dict[str, Any] = {"role": "assistant", "content": {"type": "text", "text": "hi"}}
 
 

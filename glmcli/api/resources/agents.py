@@ -155,13 +155,17 @@ class Agents:
         return self._send("/agents", request.body(), repeatable=repeatable)
 
     def stream(self, request: AgentRequest) -> Iterator[AgentReply]:
-        """The answer chunk by chunk. Raises StreamCut when it ends early, else as `invoke`."""
+        """The answer chunk by chunk. Raises StreamCut when it ends early, else as `invoke`.
+
+        A refusal told with HTTP 200 is waited for as any other, as long as nothing of an answer came.
+        """
         call = Call(
             Service.AGENTS,
             "POST",
             "/agents",
             body=json_body(request.body()),
             headers={"Accept": "text/event-stream"},
+            judge=self._judge_told_refusal,
         )
         with self._caller.open(call) as reply:
             request_id = reply.headers.get("x-log-id")
@@ -194,6 +198,11 @@ class Agents:
         failure = error_in_body(reply.json(), headers=reply.headers, language=self._language)
         if failure is not None:
             raise failure
+
+    def _judge_told_refusal(self, reply: Reply) -> None:
+        """The same for a stream; what cannot be read is an answer that broke off."""
+        if _is_json(reply.body):
+            self._judge_refusal(reply)
 
     def _reply(self, reply: Reply) -> AgentReply:
         return self._whole(reply.json(), reply.headers, reply.request_id)
@@ -245,6 +254,16 @@ class Agents:
             raise error_from_event(body, self._language)
         _judge(body)
         return reply_from_json(body if isinstance(body, dict) else {}, request_id)
+
+
+def _is_json(body: bytes) -> bool:
+    from glmcli.api.faultbodies import parsed
+
+    try:
+        parsed(body)
+    except ValueError:
+        return False
+    return True
 
 
 def retrieve_result(caller: Caller, async_id: str, *, agent_id: str = EFFECTS) -> JobReply:
