@@ -360,9 +360,11 @@ def test_what_is_paid_by_the_piece(glm: Glm, server: ScriptedServer, argv: list[
     assert glm("usage", "--by", "model").stdout == line
 
 
-def test_a_search_of_a_plan_takes_credits(glm: Glm, server: ScriptedServer) -> None:
-    """1.2 of them, and half outside the peak hours."""
-    assert glm("--provider", "zai-coding", "search", "foxes", env={"ZAI_CODING_API_KEY": server.keys["zai-coding"]})
+@pytest.mark.parametrize("argv", [["search", "foxes"], ["read", "https://example.com/article"]], ids=["search", "read"])
+def test_a_hosted_tool_of_a_plan_takes_credits(glm: Glm, server: ScriptedServer, argv: list[str]) -> None:
+    """1.2 of them for a call, and half outside the peak hours."""
+    key = {"ZAI_CODING_API_KEY": server.keys["zai-coding"]}
+    assert glm("--provider", "zai-coding", *argv, env=key).exit_code == 0
     assert glm("usage", "--by", "model").stdout.split("\t")[-1] in ("1.20\n", "0.60\n")
 
 

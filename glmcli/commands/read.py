@@ -160,6 +160,8 @@ def run(app: AppContext, options: ReadOptions) -> None:
     A page that fails does not lose the others: it is told at once, and the
     command fails in the end. Key, balance and limits are the same for all.
     """
+    from glmcli.accounting import record_piece
+    from glmcli.api.endpoints import Via as Route
     from glmcli.web import explained, route_of, tell_route
 
     route = route_of(app)
@@ -170,6 +172,7 @@ def run(app: AppContext, options: ReadOptions) -> None:
     failed: list[GlmError] = []
     for url, outcome in _pages(app, options, _reader(app, options, route)):
         if not isinstance(outcome, GlmError):
+            record_piece(app, command="read", model="web-reader", by_plan=route is Route.MCP)
             writer.page(url, outcome)
             continue
         if isinstance(outcome, ServiceError):
