@@ -35,20 +35,29 @@ def at(address: str) -> dict[str, str]:
 
 
 def remember(way: Way, home: Path, address: str) -> None:
-    """What a way asks about, as if it had been submitted to an address: a video or a batch that is not over."""
+    """What a way asks about, as if it had been submitted to an address: a video or a batch."""
     if way.command not in ("tasks", "batch") or not way.before:
         return
     home.mkdir(mode=0o700)
     task: dict[str, Any] = {"provider": way.provider, "base_url": f"{address}/api/paas/v4"}
-    part = {"name": "part-001.jsonl", "model": "glm-4.7", "requests": 1, "file_id": "f", "batch_id": "b"}
+    part: dict[str, Any] = {
+        "name": "part-001.jsonl",
+        "model": "glm-4.7",
+        "requests": 1,
+        "file_id": "f",
+        "batch_id": "b",
+    }
     with closing(History(home / "history.db")) as history:
         if way.command == "tasks":
             history.tasks.add("video", request={"prompt": "x"}, status="running", remote_id="1", **task)
         else:
             request = {"file": "in.jsonl", "folder": str(home)}
+            part |= {"status": "completed", "output_file_id": "o"} if way.is_over else {}
             history.tasks.add("batch", request=request, status="running", result={"parts": [part]}, **task)
 
 
+#: A batch of the sandbox is over after so many looks.
+_LOOKS = 4
 Ready = Callable[[Way], None]
 
 
@@ -62,6 +71,8 @@ def ready(glm: Glm, server: ScriptedServer, way_files: dict[str, str]) -> Ready:
         argv = Way(way.name, way.before).argv(way_files)
         done = glm(*argv, env={way.variable: server.keys[way.provider]})
         assert done.exit_code == 0, done.stderr
+        for _ in range(_LOOKS if way.is_over else 0):
+            glm("batch", "status", "--provider", way.provider, env={way.variable: server.keys[way.provider]})
         if way.command == "files":
             way_files["file"] = done.stdout.strip()
         server.sandbox.requests.clear()

@@ -46,7 +46,7 @@ _WRITES = {
     way.name: 1 for way in WAYS if way.name not in ("exec", "config-get", "config-set", "profile-list", "templates")
 }
 #: What a command that must write says when it cannot; asking goes on without a history.
-_UNWRITABLE = {"config-set": 3, "usage-local": 3, "history": 3, "history-search": 3}
+_UNWRITABLE = {"config-set": 3, "usage-local": 3, "usage-balance": 3, "history": 3, "history-search": 3}
 FAULTS = (
     SystemFault("none"),
     SystemFault("stdout closed", {"closed": [1]}),

@@ -8,7 +8,7 @@ command without a way fails `test_ways`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -21,10 +21,11 @@ class Way:
     `is_online` says that it asks the service, `is_streamed` that the answer
     comes as server-sent events, `has_codes` that a refusal carries one of the
     business codes (the monitor's do not). `is_paid` is a creation that is not repeated
-    when its outcome is unknown. `is_report` tells failures line by line, with
-    an exit code for the whole, which is 0 for some failures when it
-    `may_succeed`. `provider` is whose key it takes, `shows_key` that printing it is its purpose.
-    `before` is the command whose work it asks about.
+    when its outcome is unknown. `is_report` tells failures in a form of its own, and
+    a way that `may_succeed` ends with 0 for some of them. `provider` is whose key it takes, `shows_key` that printing it is its purpose.
+    `before` is the command whose work it asks about, and `is_over` says that this work has ended.
+    `exits` are exit codes other than those of the faults: by the name of a fault, or in place of a code.
+    `instead` is the word that is told of an answer of another kind.
     """
 
     name: str
@@ -39,6 +40,9 @@ class Way:
     shows_key: bool = False
     input: bytes = b""
     before: tuple[str, ...] = ()
+    is_over: bool = False
+    exits: Mapping[str | int, int] = field(default_factory=dict)
+    instead: str = "not JSON"
 
     @property
     def command(self) -> str:
@@ -49,6 +53,10 @@ class Way:
     def variable(self) -> str:
         """The variable from which it takes its key."""
         return "ZHIPU_API_KEY" if self.provider == "zhipu" else "ZAI_API_KEY"
+
+    def exit_code(self, fault: str, usual: int) -> int:
+        """How it ends under a fault that usually ends so."""
+        return self.exits.get(fault, self.exits.get(usual, usual))
 
     def argv(self, files: Mapping[str, str], *more: str) -> list[str]:
         """The words with the files put in; `more` stands before them."""
@@ -68,6 +76,19 @@ def _china(name: str, *words: str, before: tuple[str, ...] = (), **kind: Any) ->
     return Way(name, words, is_online=True, has_codes=True, provider="zhipu", before=before, **kind)
 
 
+#: Whatever is neither a page nor a refusal may be the file that was asked for.
+_ANY_BYTES: dict[str | int, int] = dict.fromkeys(("plain text", "picture", "truncated JSON", "not UTF-8", "nested"), 0)
+_NOTHING = ("no content", "empty page", "empty")
+#: Raw answers pass as they are.
+_AS_IT_CAME: dict[str | int, int] = {**_ANY_BYTES, **dict.fromkeys((*_NOTHING, "login page"), 0)}
+#: Whoever examines the way to the service calls it a fault of the network that somebody else answers.
+_SOMEBODY_ELSE: dict[str | int, int] = dict.fromkeys(
+    (*_ANY_BYTES, *_NOTHING, "html 502", "login page", "not modified"), 8
+)
+#: An estimate stands in for a count where nobody answers, or nobody pays.
+_ESTIMATED: dict[str | int, int] = {8: 0, 5: 0}
+#: What failed on the line is one failure among many.
+_SUMMED: dict[str | int, int] = {8: 1}
 _UPLOAD = ("files", "upload", "{prompts}", "--provider", "zhipu")
 _SUBMIT = ("batch", "submit", "{prompts}", "-m", "glm-4.7", "--provider", "zhipu")
 _ONBOARDING = ("--non-interactive", "--auth-choice", "zai", "--store", "env", "--key-env", "ZAI_API_KEY")
@@ -75,11 +96,11 @@ _VIDEO = ("video", "a cat", "--no-wait")
 
 
 def _task(name: str, *words: str) -> Way:
-    return Way(name, ("tasks", *words, "--force"), is_online=True, is_report=True, before=_VIDEO)
+    return Way(name, ("tasks", *words, "--force"), is_online=True, before=_VIDEO)
 
 
-def _report(name: str, *words: str, may_succeed: bool = False) -> Way:
-    return Way(name, words, is_online=True, is_report=True, may_succeed=may_succeed)
+def _report(name: str, *words: str, exits: Mapping[str | int, int]) -> Way:
+    return Way(name, words, is_online=True, is_report=True, may_succeed=0 in exits.values(), exits=exits)
 
 
 def _monitor(name: str, *words: str) -> Way:
@@ -101,6 +122,7 @@ WAYS = (
     _online("read", "read", "https://example.com/page"),
     _online("ocr", "ocr", "https://example.com/scan.pdf"),
     _online("agent", "agent", "translate", "hello", "--to", "ja"),
+    _online("agent-stream", "agent", "run", "--stream", "general_translation", "hello", is_streamed=True),
     _online("agent-run", "agent", "run", "general_translation", "hello"),
     _china("embed", "embed", "hello"),
     _china("rerank", "rerank", "hello", "one", "two"),
@@ -108,26 +130,25 @@ WAYS = (
     _china("files-list", "files", "list"),
     _china("files-delete", "files", "delete", "{file}", before=_UPLOAD),
     _china(
-        "files-download", "files", "download", "{file}", "--force", before=_UPLOAD, is_report=True, may_succeed=True
+        "files-download", "files", "download", "{file}", "--force", before=_UPLOAD, exits=_ANY_BYTES, may_succeed=True
     ),
     _china("files-upload", "files", "upload", "{prompts}"),
     _china("batch-remote", "batch", "list", "--remote"),
     _china("batch-submit", "batch", "submit", "{prompts}", "-m", "glm-4.7", is_paid=True),
     _china("batch-status", "batch", "status", before=_SUBMIT),
     _china("batch-wait", "batch", "wait", "--interval", "1", before=_SUBMIT),
+    _china("batch-fetch", "batch", "fetch", before=_SUBMIT, is_over=True, instead="no answer of this batch"),
     _china("batch-cancel", "batch", "cancel", before=_SUBMIT),
-    # Sound is looked for before JSON, which has words of its own.
-    _china("speak", "speak", "hello", "-o", "hello.wav", "--force", is_report=True),
+    _china("speak", "speak", "hello", "-o", "hello.wav", "--force", instead="16-bit mono sound"),
     _task("tasks-wait", "wait", "last", "--interval", "0.01"),
     _task("tasks-fetch", "fetch", "last"),
-    # An estimate stands in for a count, and raw answers pass as they are: both with 0.
-    _report("tokenize", "tokenize", "hello", may_succeed=True),
-    _report("api", "api", "GET", "models", may_succeed=True),
+    _report("tokenize", "tokenize", "hello", exits=_ESTIMATED),
+    _report("api", "api", "GET", "models", exits=_AS_IT_CAME),
     _paid("image", "image", "a cat", "-o", "cat.png"),
     _paid("video", "video", "a cat", "--no-wait"),
-    _report("batch", "batch", "run", "{prompts}", "-o", "answers.jsonl"),
-    _report("onboard", "onboard", *_ONBOARDING),
-    _report("doctor", "doctor", "--provider", "zai"),
+    _report("batch", "batch", "run", "{prompts}", "-o", "answers.jsonl", exits=_SUMMED),
+    _report("onboard", "onboard", *_ONBOARDING, exits=_SOMEBODY_ELSE),
+    _report("doctor", "doctor", "--provider", "zai", exits=_SOMEBODY_ELSE),
     _monitor("usage", "usage"),
     Way("usage-balance", ("usage", "--provider", "zai"), is_online=True),
     _monitor("usage-series", "usage", "--models", "--tools"),
