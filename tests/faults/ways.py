@@ -22,7 +22,8 @@ class Way:
     comes as server-sent events, `has_codes` that a refusal carries one of the
     business codes (the monitor's do not). `is_paid` is a creation that is not repeated
     when its outcome is unknown. `is_report` tells failures in a form of its own, and
-    a way that `may_succeed` ends with 0 for some of them. `provider` is whose key it takes, `shows_key` that printing it is its purpose.
+    a way that `may_succeed` ends with 0 for some of them. `provider` is whose key it
+    takes, `shows_key` that printing it is its purpose.
     `before` is the command whose work it asks about, and `is_over` says that this work has ended.
     `exits` are exit codes other than those of the faults: by the name of a fault, or in place of a code.
     `instead` is the word that is told of an answer of another kind.
