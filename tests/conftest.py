@@ -17,6 +17,7 @@ import pytest
 from glmcli.api.endpoints import is_loopback
 from glmcli.sandbox.accounts import ACCOUNTS
 from glmcli.sandbox.app import Sandbox
+from tests.faults.crossing import is_thorough
 from tests.harness import TEST_KEY, Glm, GlmProcess, Golden, Result, ScriptedServer
 
 _KEYS = (TEST_KEY, *(account.key for account in ACCOUNTS.values()))
@@ -29,6 +30,7 @@ _NOWHERE = (".invalid", ".test", ".example", "example.com", "example.org")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="Write the golden files anew.")
     parser.addoption("--live", action="store_true", help="Run the tests that need the real service and a key.")
+    parser.addoption("--thorough", action="store_true", help="Cross every command with every fault, not one of a kind.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,6 +38,15 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "shows_key: the command prints a key because that is its purpose")
     config.addinivalue_line("markers", "network: the test may leave this machine")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what proves little that other tests do not prove, unless it is asked for."""
+    if config.getoption("--thorough"):
+        return
+    left_out = [item for item in items if is_thorough(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not is_thorough(item)]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from glmcli.batching import runner
 from glmcli.history import History
 from tests.audio.make import write_speech
 from tests.faults.ways import Way
@@ -85,6 +86,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that a command wanted to wait between attempts; nobody really waits."""
     asked: list[float] = []
     monkeypatch.setattr(time, "sleep", asked.append)
+    monkeypatch.setattr(runner, "BASE_SECONDS", 0.0)  # a batch waits for an event instead
     return asked
 
 
