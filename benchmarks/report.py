@@ -65,7 +65,8 @@ def machine(words: list[str], peers: Mapping[str, str]) -> str:
     """Where, with what, and with which command it was measured."""
     versions = [f"{name} {version(name)}" for name in OURS]
     versions += [f"{name} {number}" for name, number in peers.items()]
-    place = f"{os.cpu_count()} shared cores ({_processor()}), {platform.system()} {platform.release().partition("-")[0]}"
+    kernel = platform.release().partition("-")[0]
+    place = f"{os.cpu_count()} shared cores ({_processor()}), {platform.system()} {kernel}"
     python = f"CPython {platform.python_version()}"
     told = f"Measured on {time.strftime('%Y-%m-%d')}: {place}, {python}; {', '.join(versions)}. The command was"
     options = f' BENCH="{shlex.join(words)}"' if words else ""
