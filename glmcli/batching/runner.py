@@ -141,7 +141,11 @@ class Runner:
 
     def _work(self) -> None:
         while (item := self._inbox.get()) is not None:
-            self._outbox.put(None if self._stop.is_set() else self._outcome(item))
+            try:
+                outcome = None if self._stop.is_set() else self._outcome(item)
+            except Exception as error:  # nobody would wait for this worker in vain
+                outcome = Outcome(item, None, _unexpected(error), 1)
+            self._outbox.put(outcome)
 
     def _outcome(self, item: Item) -> Outcome | None:
         """Send an item until it is answered or lost; None when the run ends before that."""
@@ -176,7 +180,7 @@ class Runner:
         except GlmError as error:
             return error, None
         except Exception as error:  # a fault of ours in one item must neither hang nor end the others
-            return GlmError(f"unexpected: {type(error).__name__}: {error}"), None
+            return _unexpected(error), None
         finally:
             with self._lock:
                 self.under_way -= 1
@@ -234,6 +238,10 @@ class Runner:
             # Short naps: a laptop that slept must not oversleep.
             self._manners.nap(self._stop, min(left, 30.0))
         return False
+
+
+def _unexpected(error: Exception) -> GlmError:
+    return GlmError(f"unexpected: {type(error).__name__}: {error}")
 
 
 def _is_rate(error: GlmError | None) -> bool:

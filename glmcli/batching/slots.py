@@ -109,6 +109,8 @@ class Slots:
         self._turn = Lock()
         self._freed = Condition()
         self._here = Limit(start)
+        #: The number cannot be shared with other processes, since nothing can be written.
+        self._is_alone = False
         if folder is not None:
             make_private_folder(folder)
 
@@ -163,6 +165,8 @@ class Slots:
         if self._folder is None:
             return None
         descriptor = self._open("turnstile")
+        if descriptor == _NO_FILE:
+            return None
         while not try_lock(descriptor) and not stopped():
             time.sleep(_PAUSE_SECONDS)
         return descriptor
@@ -197,19 +201,24 @@ class Slots:
         if self._folder is None:
             return _NO_FILE
         descriptor = self._open(f"slot-{number:03d}")
-        if try_lock(descriptor):
+        if descriptor == _NO_FILE or try_lock(descriptor):
             return descriptor
         os.close(descriptor)
         return None
 
     def _open(self, name: str) -> int:
+        """A file for a lock; on a full disk there is none, and from then on this process counts for itself."""
         assert self._folder is not None
-        return os.open(self._folder / name, os.O_RDWR | os.O_CREAT, FILE_MODE)
+        try:
+            return os.open(self._folder / name, os.O_RDWR | os.O_CREAT, FILE_MODE)
+        except OSError:
+            self._is_alone = True
+            return _NO_FILE
 
     # -- the number ------------------------------------------------------------------
 
     def _read(self) -> Limit:
-        if self._folder is None:
+        if self._folder is None or self._is_alone:
             return self._here
         with suppress(OSError, ValueError, TypeError):
             found = Limit(**json.loads((self._folder / "limit").read_bytes()))
@@ -219,9 +228,9 @@ class Slots:
 
     def _change(self, slot: Slot, *, complained: bool) -> int | None:
         with self._freed:
-            if self._folder is None:
+            lock = _NO_FILE if self._folder is None or self._is_alone else self._open("limit.lock")
+            if lock == _NO_FILE:
                 return self._changed(self._here, slot, complained=complained)
-            lock = self._open("limit.lock")
             try:
                 while not try_lock(lock):
                     time.sleep(_PAUSE_SECONDS / 3)
@@ -246,8 +255,11 @@ class Slots:
         """Replace the number in one step; it is advice, and need not survive a power cut."""
         assert self._folder is not None
         temporary = self._folder / "limit.new"  # ours alone: the caller holds limit.lock
-        temporary.write_text(json.dumps(asdict(limit)))
-        temporary.replace(self._folder / "limit")
+        try:
+            temporary.write_text(json.dumps(asdict(limit)))
+            temporary.replace(self._folder / "limit")
+        except OSError:  # an answer must not be lost for it
+            self._here, self._is_alone = limit, True
 
 
 def _is_news(limit: Limit, known: Limit) -> bool:
