@@ -23,10 +23,8 @@ from tests.harness import Glm, GlmProcess, ScriptedServer, changed
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the driver forks")
 
-#: Those that keep files and tasks by themselves have tests of their own for what they cannot keep.
-WAYS = tuple(
-    way for way in ways.WAYS if not (way.is_paid or way.is_report or way.before or way.command in ("tasks", "agent"))
-)
+#: What needs a file or a job at the service first has tests of its own for what it cannot keep.
+WAYS = tuple(way for way in ways.WAYS if not (way.before or way.command == "tasks"))
 DRIVER = Path(__file__).with_name("driver.py")
 ROOT = Path(__file__).parents[2]
 
@@ -42,11 +40,12 @@ class SystemFault:
     otherwise: Mapping[str, int] = field(default_factory=dict)
 
 
-_WRITES = {
-    way.name: 1 for way in WAYS if way.name not in ("exec", "config-get", "config-set", "profile-list", "templates")
-}
+#: What prints nothing here: settings that are written, lists of nothing, and answers that go to a file.
+_QUIET = ("exec", "config-set", "templates", "files-list", "batch-remote", "batch")
+_WRITES = {way.name: 1 for way in WAYS if way.name not in _QUIET}
 #: What a command that must write says when it cannot; asking goes on without a history.
-_UNWRITABLE = {"config-set": 3, "usage-local": 3, "usage-balance": 3, "history": 3, "history-search": 3}
+_HOME_IS_FULL = dict.fromkeys(("config-set", "onboard", "usage-local", "usage-balance", "history", "history-search"), 3)
+_UNWRITABLE = {**_HOME_IS_FULL, **dict.fromkeys(("speak", "image", "batch", "batch-submit"), 1)}
 FAULTS = (
     SystemFault("none"),
     SystemFault("stdout closed", {"closed": [1]}),
@@ -57,9 +56,13 @@ FAULTS = (
     SystemFault("stderr full", {"full": [2]}),
     SystemFault("32 descriptors", {"nofile": 32}),
     SystemFault("no file grows", {"fsize": 0}, otherwise=_UNWRITABLE),
-    SystemFault("no working directory", {"no_cwd": True}),
+    SystemFault("no working directory", {"no_cwd": True}, otherwise={"speak": 1, "image": 1, "batch": 2}),
     SystemFault("no home", env={"HOME": None, "GLM_HOME": None, "USERPROFILE": None}),
-    SystemFault("home is a file", env={"GLM_HOME": "/dev/null/glm"}, otherwise={"config-set": 3}),
+    SystemFault(
+        "home is a file",
+        env={"GLM_HOME": "/dev/null/glm"},
+        otherwise=dict.fromkeys(("config-set", "onboard", "batch", "batch-submit"), 3),
+    ),
     SystemFault("locale C", env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
     SystemFault("unknown locale", env={"LC_ALL": "xx_YY.KOI-42", "TZ": "Nowhere/Else", "TERM": "what-is-that"}),
     SystemFault("no PATH", env={"PATH": None}),
@@ -95,9 +98,10 @@ def test_a_fault_of_the_system(
 ) -> None:
     """No command loses its exit code, and none answers with a traceback."""
     found: dict[str, dict[str, Any]] = {}
-    for provider in ("zai", "zai-coding"):
+    for provider in ("zai", "zai-coding", "zhipu"):
         chosen = tuple(way for way in WAYS if way.provider == provider)
-        found |= outcomes(chosen, fault, way_files, tmp_path, {"ZAI_API_KEY": server.keys[provider]})
+        key = {chosen[0].variable: server.keys[provider]}
+        found |= outcomes(chosen, fault, way_files, tmp_path, key)
     assert _wrong(found, fault.otherwise) == {}
 
 
@@ -134,7 +138,7 @@ def test_a_home_that_may_only_be_read(server: ScriptedServer, open_folder: Path)
 
     found = outcomes(chosen, fault, files, open_folder, {}, before=("setpriv", "--bounding-set", "-dac_override"))
 
-    assert _wrong(found, {"config-set": 3}) == {}
+    assert _wrong(found, dict.fromkeys(("config-set", "onboard", "batch"), 3)) == {}
     assert found["chat"]["stdout"].strip()
     assert found["chat"]["stderr"].count("not kept") == 1
     assert list((open_folder / "home").iterdir()) == []
@@ -156,7 +160,7 @@ def test_a_full_disk(server: ScriptedServer, open_folder: Path) -> None:
 
         found = outcomes(chosen, SystemFault("full"), files, open_folder, env)
 
-        assert _wrong(found, _UNWRITABLE) == {}
+        assert _wrong(found, _HOME_IS_FULL) == {}
         assert (home / "config.toml").read_text() == "version = 1\n"
     finally:
         subprocess.run(["umount", "-l", home], check=True)
