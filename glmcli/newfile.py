@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ def write_whole(path: Path, content: str) -> None:
     data = content.encode("utf-8", "replace")
     try:
         target = path.resolve()
+        if target.is_symlink():  # a loop, from Python 3.13 on; before that resolving raises
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         is_special = target.exists() and not target.is_file()
         target.parent.mkdir(parents=True, exist_ok=True)
         if is_special:
