@@ -83,9 +83,11 @@ def write(parts: Mapping[str, str], page: Path = PAGE) -> list[str]:
     """Put each part between its markers; the names of those that have none."""
     text, homeless = page.read_text("utf-8"), []
     for name, part in parts.items():
-        if part_of(text, name) is None:
+        found = _between(name).search(text)
+        if found is None:
             homeless.append(name)
-        text = _between(name).sub(lambda found, part=part: f"{found[1]}{part}{found[3]}", text)  # type: ignore[misc]
+        else:
+            text = text[: found.start(2)] + part + text[found.end(2) :]
     page.write_text(text, "utf-8")
     return homeless
 

@@ -169,7 +169,7 @@ def _is_old(found: os.stat_result, age_seconds: float) -> bool:
 
 def _hold(descriptor: int, path: Path) -> bool:
     """Lock what we have just made; False when somebody who swept was faster."""
-    if os.name != "posix":  # pragma: no cover
+    if os.name != "posix":  # pragma: no cover  # such locks are those of POSIX
         return True
     try:
         return _lock(descriptor) is not False and os.path.samestat(os.fstat(descriptor), path.stat())

@@ -18,8 +18,8 @@ def load_httpx() -> None:
     if "httpx" in sys.modules:
         return
     with _hidden(UNUSED):
-        import httpcore  # noqa: F401
-        import httpx  # noqa: F401
+        import httpcore  # noqa: F401  # to be in sys.modules is all that is wanted
+        import httpx  # noqa: F401  # as above
 
 
 @contextmanager
